@@ -1,0 +1,47 @@
+"""The command `magiqa`: parse, call, print."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from magiqa.cli.score import score
+from magiqa.errors import MagiqaError, SettingsError
+
+app = typer.Typer(
+    help="How good does a picture look? No reference picture, no training.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(score)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from magiqa import __version__
+
+        typer.echo(f"magiqa {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command; its errors are one line on stderr and an exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        app()
+    except MagiqaError as error:
+        typer.echo(f"magiqa: {error}", err=True)
+        sys.exit(2 if isinstance(error, SettingsError) else 3)

@@ -1,0 +1,1 @@
+"""CLIP: weights, tokens, networks and the engines that run them."""

@@ -1,0 +1,56 @@
+"""Prompt pairs -> anchors, their text embeddings: computed once and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from safetensors.numpy import load, save
+
+from magiqa.clip import onnx_engine
+from magiqa.clip.tokenizer import token_ids
+from magiqa.clip.towers import Floats
+from magiqa.clip.weights import Checkpoint, remember
+from magiqa.errors import WeightsError
+from magiqa.settings import PromptPair
+
+
+class Anchors(NamedTuple):
+    """What pictures are compared with."""
+
+    embeddings: Floats
+    """(pairs, 2, D), L2-normalised, the positive text first."""
+    logit_scale: float
+    """1 / tau of Eq. 6: the exponential of the checkpoint's parameter."""
+
+
+def load_anchors(
+    checkpoint: Checkpoint,
+    pairs: Sequence[PromptPair],
+    vocabulary: str | os.PathLike[str] | None = None,
+) -> Anchors:
+    """The anchors of prompt pairs, from the cache or from the checkpoint's text tower.
+
+    `vocabulary` is needed for own texts alone (clip/tokenizer.py). Raises SettingsError for texts
+    that cannot be prompts, WeightsError for a checkpoint whose text embeddings are not finite.
+    """
+    ids = token_ids([text for pair in pairs for text in pair], vocabulary)
+    name = hashlib.sha256(repr(ids).encode()).hexdigest()[:16]
+    kept = checkpoint.cache / f"anchors-{name}-v{onnx_engine.GRAPH_VERSION}.safetensors"
+    if kept.exists():
+        stored = load(kept.read_bytes())
+        return Anchors(stored["embeddings"], float(stored["logit_scale"]))
+    embeddings = onnx_engine.encode_text(checkpoint, ids).astype(np.float64)
+    norms = np.linalg.norm(embeddings, axis=-1, keepdims=True)
+    if not (np.isfinite(norms).all() and norms.all()):
+        raise WeightsError(
+            f"{checkpoint.path} - its text tower gives embeddings that are zero or not finite - "
+            f"give an undamaged checkpoint"
+        )
+    directions = (embeddings / norms).astype(np.float32).reshape(len(pairs), 2, -1)
+    logit_scale = np.exp(checkpoint.read("logit_scale").astype(np.float64))
+    remember(kept, save({"embeddings": directions, "logit_scale": np.asarray(logit_scale)}))
+    return Anchors(directions, float(logit_scale))

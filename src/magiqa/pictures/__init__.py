@@ -1,0 +1,1 @@
+"""Pictures: decoding, views and what to be warned of."""

@@ -1,0 +1,81 @@
+"""Picture -> views: 224x224 windows at stride 128, row by row, and one thumbnail of the whole.
+
+A picture here is (3, H, W), numpy or torch, any real dtype; values keep their range. Cutting is
+indexing and arithmetic only, so it is differentiable where the array library is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from array_api_compat import array_namespace, device
+
+from magiqa.records import Box
+from magiqa.settings import Coverage
+
+Array: TypeAlias = Any
+
+SIDE = 224
+STRIDE = 128
+
+
+def boxes(width: int, height: int, coverage: Coverage = "paper") -> list[Box]:
+    """Boxes of all views of a picture: its windows row by row, then the whole (the thumbnail).
+
+    A picture with a side under 224 has the thumbnail alone. "paper" leaves the remainder on the
+    right and bottom to the thumbnail; "full" adds windows that end at the edge.
+
+    >>> boxes(352, 224)
+    [(0, 0, 224, 224), (128, 0, 352, 224), (0, 0, 352, 224)]
+    """
+    windows = [
+        (left, top, left + SIDE, top + SIDE)
+        for top in _starts(height, coverage)
+        for left in _starts(width, coverage)
+    ]
+    return [*windows, (0, 0, width, height)]
+
+
+def window(picture: Array, box: Box) -> Array:
+    """The pixels in a box, (3, 224, 224), without a copy."""
+    left, top, right, bottom = box
+    return picture[:, top:bottom, left:right]
+
+
+def thumbnail(picture: Array) -> Array:
+    """The whole picture as (3, 224, 224): bilinear, half-pixel centres, no antialiasing.
+
+    Nothing is rounded; integers become float32; only the 448 x 448 pixels that are needed are read.
+    """
+    xp = array_namespace(picture)
+    dtype = picture.dtype if xp.isdtype(picture.dtype, "real floating") else xp.float32
+    _, height, width = picture.shape
+    top, bottom, down = _samples(height, dtype, xp, device(picture))
+    left, right, across = _samples(width, dtype, xp, device(picture))
+    down = down[:, None]
+
+    def column_blend(rows: Array) -> Array:
+        near = xp.astype(xp.take(rows, left, axis=2), dtype)
+        far = xp.astype(xp.take(rows, right, axis=2), dtype)
+        return near * (1 - across) + far * across
+
+    upper = column_blend(xp.take(picture, top, axis=1))
+    lower = column_blend(xp.take(picture, bottom, axis=1))
+    return upper * (1 - down) + lower * down
+
+
+def _starts(length: int, coverage: Coverage) -> list[int]:
+    last = length - SIDE
+    starts = list(range(0, last + 1, STRIDE))
+    if coverage == "full" and starts and starts[-1] != last:
+        starts.append(last)
+    return starts
+
+
+def _samples(length: int, dtype: Any, xp: Any, where: Any) -> tuple[Array, Array, Array]:
+    """The two source indices of each of 224 samples along a side, and the second one's share."""
+    centres = (xp.arange(SIDE, dtype=dtype, device=where) + 0.5) * (length / SIDE) - 0.5
+    centres = xp.where(centres > 0, centres, xp.zeros_like(centres))
+    near = xp.astype(xp.floor(centres), xp.int64)
+    far = xp.where(near + 1 < length, near + 1, near)
+    return near, far, centres - xp.astype(near, dtype)

@@ -1,0 +1,1 @@
+"""Many pictures: where they come from, how they are scored, where rows go."""
