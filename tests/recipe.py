@@ -10,6 +10,7 @@ import math
 import re
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.random import PCG64, Generator
@@ -58,7 +59,7 @@ def parameter(name: str, shape: Shape) -> NDArray[np.float32]:
     return values if _KEPT_FLOAT32.fullmatch(name) else values.astype(np.float16).astype(np.float32)
 
 
-def _scaled(name: str, n: NDArray[np.float32]) -> NDArray[np.float32] | float:
+def _scaled(name: str, n: NDArray[np.float32]) -> Any:
     leaf = name.rsplit(".", 1)[-1]
     if name == "logit_scale":
         return math.log(100)

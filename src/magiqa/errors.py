@@ -11,7 +11,6 @@ MagiqaError
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -49,6 +48,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("RN5O", ["RN50", "ViT-B/32"])
     'did you mean RN50?'
     """
+    import difflib
+
     names = list(known)
     by_lower = {known_name.lower(): known_name for known_name in names}
     close = difflib.get_close_matches(name.lower(), by_lower, n=2, cutoff=0.6)

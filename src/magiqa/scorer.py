@@ -29,7 +29,9 @@ class Scorer:
     """Scores pictures with one backbone under one `Settings`.
 
     >>> scorer = Scorer(weights=checkpoint)
-    >>> scorer("photo.jpg").score
+    >>> score = scorer("photo.jpg")
+    >>> score.width, score.height, len(score.views)
+    (300, 260, 2)
     """
 
     def __init__(

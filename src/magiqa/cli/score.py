@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from magiqa.cli import show
-from magiqa.records import Failure
-from magiqa.settings import Coverage, Protocol, Settings
 
-if TYPE_CHECKING:
-    from magiqa.records import Score
+if TYPE_CHECKING:  # loaded with the scorer, not with --help
+    from magiqa.records import Failure, Score
+    from magiqa.settings import Settings
 
 
 def score(
@@ -26,7 +25,7 @@ def score(
         typer.Option("--output", "-o", metavar="FILE", help="Write every row: .csv or .jsonl."),
     ] = None,
     backbone: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A released CLIP backbone.  (default: RN50)")
+        str | None, typer.Option(metavar="NAME", help="A released CLIP backbone.  [default: RN50]")
     ] = None,
     weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A CLIP checkpoint: .safetensors.")
@@ -35,14 +34,14 @@ def score(
         list[str] | None,
         typer.Option(
             metavar="TEXT",
-            help="A preset, or 'GOOD / BAD' once for each own pair.  (default: ensemble)",
+            help="A preset, or 'GOOD / BAD' once for each own pair.  [default: ensemble]",
         ),
     ] = None,
     tokenizer: Annotated[
         Path | None, typer.Option(metavar="FILE", help="CLIP's vocabulary, for own pairs.")
     ] = None,
     protocol: Annotated[
-        Protocol,
+        Literal["photo", "paper"],
         typer.Option(help="photo: upright, sRGB, large ones scaled down. paper: as its code."),
     ] = "photo",
     native: Annotated[
@@ -52,16 +51,17 @@ def score(
         str | None, typer.Option(help="Bring every picture to this size.", metavar="WxH")
     ] = None,
     coverage: Annotated[
-        Coverage, typer.Option(help="full: windows up to the right and bottom edges too.")
+        Literal["paper", "full"],
+        typer.Option(help="full: windows up to the right and bottom edges too."),
     ] = "paper",
     threads: Annotated[
-        int | None, typer.Option(metavar="N", help="Of the encoder.  (default: all cores)", min=1)
+        int | None, typer.Option(metavar="N", help="Of the encoder.  [default: all cores]", min=1)
     ] = None,
     provider: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="ONNX Runtime's execution provider.  (default: CPUExecutionProvider)",
+            help="ONNX Runtime's execution provider.  [default: CPUExecutionProvider]",
         ),
     ] = None,
     sort: Annotated[Literal["best", "worst"] | None, typer.Option(help="Show these first.")] = None,
@@ -86,6 +86,7 @@ def score(
     if native and resize:
         raise typer.BadParameter("contradicts --resize - give one of them", param_hint="--native")
     settings = _settings(prompts, protocol, native, resize, coverage)
+    from magiqa.records import Failure
     from magiqa.runs.pipeline import score_paths
     from magiqa.runs.sinks import Sink
     from magiqa.scorer import Scorer
@@ -97,7 +98,6 @@ def score(
 
     at_once = sort is None and top is None and not sys.stdout.isatty()
     kept: list[Score | Failure] = []
-    tally = show.Tally()
     with ExitStack() as stack:
         sink = stack.enter_context(Sink(output, settings.pairs)) if output else None
         scorer = Scorer(
@@ -111,6 +111,7 @@ def score(
         if sink:
             sink.describe(scorer.provenance)
         progress = stack.enter_context(show.progress())
+        tally = show.Tally()
         try:
             for result in score_paths(paths, scorer):
                 tally.count(result)
@@ -136,11 +137,13 @@ def score(
 
 def _settings(
     prompts: list[str] | None,
-    protocol: Protocol,
+    protocol: Literal["photo", "paper"],
     native: bool,
     resize: str | None,
-    coverage: Coverage,
+    coverage: Literal["paper", "full"],
 ) -> Settings:
+    from magiqa.settings import Settings
+
     defaults = Settings()
     return Settings(
         prompts=_prompts(prompts) if prompts else defaults.prompts,

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from magiqa.errors import SourceError
-from magiqa.records import Failure, Score
+
+if TYPE_CHECKING:  # the records are loaded with the scorer, not with --help
+    from magiqa.records import Failure, Score
 
 
 @dataclass(slots=True)
@@ -27,11 +30,13 @@ class Tally:
 
     def count(self, result: Score | Failure) -> None:
         """Take one more result in."""
-        if isinstance(result, Score):
-            self.scored += 1
-        else:
+        from magiqa.records import Failure
+
+        if isinstance(result, Failure):
             self.failed += 1
             self.not_found += result.kind == SourceError.__name__
+        else:
+            self.scored += 1
 
     @property
     def exit_code(self) -> int:
@@ -56,6 +61,8 @@ class Tally:
 
 def line(result: Score | Failure) -> str:
     """A result for a pipe, tabs between: score, source, warnings; or "failed", source, error."""
+    from magiqa.records import Failure
+
     if isinstance(result, Failure):
         columns = ["failed", result.source, result.text]
     else:
@@ -70,6 +77,8 @@ def printable(text: str) -> str:
 
 def ordered(results: list[Score | Failure], worst_first: bool) -> list[Score | Failure]:
     """Best or worst first; failures stay last."""
+    from magiqa.records import Failure, Score
+
     scored = [result for result in results if isinstance(result, Score)]
     failed = [result for result in results if isinstance(result, Failure)]
     return [*sorted(scored, key=lambda result: result.score, reverse=not worst_first), *failed]
@@ -80,6 +89,8 @@ def print_table(results: list[Score | Failure]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from magiqa.records import Failure
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("score", "similarity", "magnitude", "weight"):

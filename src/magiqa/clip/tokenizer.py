@@ -67,7 +67,15 @@ def token_ids(
             f"bpe_simple_vocab_16e6.txt.gz"
         )
     tokenizer = _tokenizer(Path(vocabulary))
-    return [_encode(tokenizer, text) for text in texts]
+    ids = [_encode(tokenizer, text) for text in texts]
+    for text, row in zip(texts, ids, strict=True):
+        if len(row) == 2:
+            raise SettingsError(f"prompt {text!r} - nothing is left of it - give a text with words")
+        if len(row) > CONTEXT:
+            raise SettingsError(
+                f"prompt {text!r} - {len(row) - 2} tokens, at most {CONTEXT - 2} fit - shorten it"
+            )
+    return ids
 
 
 def clean(text: str) -> str:
@@ -83,14 +91,7 @@ def clean(text: str) -> str:
 
 
 def _encode(tokenizer: Any, text: str) -> tuple[int, ...]:
-    ids = tokenizer.encode(clean(text), add_special_tokens=False).ids
-    if not ids:
-        raise SettingsError(f"prompt {text!r} - nothing is left of it - give a text with words")
-    if len(ids) > CONTEXT - 2:
-        raise SettingsError(
-            f"prompt {text!r} - {len(ids)} tokens, at most {CONTEXT - 2} fit - shorten it"
-        )
-    return (START, *ids, END)
+    return (START, *tokenizer.encode(clean(text), add_special_tokens=False).ids, END)
 
 
 def _tokenizer(path: Path) -> Any:

@@ -170,13 +170,17 @@ def _attention_pool(ops: Ops[T], weights: Mapping[str, T], width: int, x: T) -> 
     tokens = ops.concat([ops.mean(tokens, axis=1), tokens], axis=1)
     if "positional_embedding" in weights:
         tokens = ops.add(tokens, weights["positional_embedding"])
+    first = ops.first_row(tokens)
+    # a shift of all tokens shifts all logits alike and cancels in the softmax: without the common
+    # part, most of a token, the sums over C channels keep their digits
+    tokens = ops.subtract(tokens, ops.reshape(first, (-1, 1, width)))
     # heads come first where weights are applied, so that each matrix is read once for all views
-    query = ops.matmul(ops.first_row(tokens), weights["q.weight"])
-    query = ops.add(query, weights["q.bias"])
+    query = ops.add(ops.matmul(first, weights["q.weight"]), weights["q.bias"])
     query = ops.transpose(ops.reshape(query, (-1, heads, HEAD_WIDTH)), (1, 0, 2))
     query = ops.transpose(ops.matmul(query, weights["k.weight"]), (1, 0, 2))
     attention = ops.softmax(ops.matmul(query, ops.transpose(tokens, (0, 2, 1))))
-    pooled = ops.transpose(ops.matmul(attention, tokens), (1, 0, 2))
+    pooled = ops.add(ops.matmul(attention, tokens), ops.reshape(first, (-1, 1, width)))
+    pooled = ops.transpose(pooled, (1, 0, 2))
     value = ops.transpose(ops.matmul(pooled, weights["v.weight"]), (1, 0, 2))
     value = ops.add(ops.reshape(value, (-1, width)), weights["v.bias"])
     return ops.add(ops.matmul(value, weights["c.weight"]), weights["c.bias"])

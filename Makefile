@@ -1,0 +1,43 @@
+# `make demo` and `make test` work on a fresh machine with Python 3.11 or newer: each creates .venv
+# and installs what it needs.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check-data lint bench clean
+
+demo: .venv/demo
+	PYTHONPATH=tests $(BIN)/python demo/demo.py
+
+test: .venv/test
+	$(BIN)/python -m pytest -q
+
+check-data: .venv/test
+	@test -d ../shared/data || { echo "check-data needs the real pictures in ../shared/data"; exit 1; }
+	$(BIN)/python -m pytest -q -m data
+
+lint: .venv/test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: .venv/test
+	PYTHONPATH=tests $(BIN)/python benchmarks/speed.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/start.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/memory.py
+
+clean:
+	rm -rf .venv .cache
+
+.venv/python:
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/demo: .venv/python pyproject.toml
+	$(BIN)/python -m pip install -q -e . "scikit-image>=0.25"
+	@touch $@
+
+.venv/test: .venv/python pyproject.toml
+	$(BIN)/python -m pip install -q -e ".[test]"
+	@touch $@

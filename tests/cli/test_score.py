@@ -1,0 +1,200 @@
+"""The command in a process of its own, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import recipe
+from magiqa import Scorer
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three pictures and a text that claims to be one."""
+    for seed, name in enumerate(("c", "a", "b")):
+        pixels = recipe.picture(240 + seed, 320, seed=seed)
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    (tmp_path / "text.jpg").write_text("not a picture")
+    return tmp_path
+
+
+@pytest.fixture
+def run(checkpoint: Path) -> Run:
+    def run_score(*options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "magiqa", "score", "--weights", str(checkpoint)]
+        return subprocess.run(
+            [*command, *map(str, options)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"COLUMNS": "80"},
+        )
+
+    return run_score
+
+
+def test_a_pipe_gets_a_line_a_picture_and_a_bad_file_is_one(
+    run: Run, folder: Path, tiny: Scorer
+) -> None:
+    done = run(folder)
+    *scored, failed = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [Path(source).name for _, source, _ in scored] == ["a.png", "b.png", "c.png"]
+    for score, source, _ in scored:
+        assert score == f"{tiny(source).score:.5f}"
+    assert failed[0] == "failed"
+    assert "not a picture in a format Pillow knows" in failed[2]
+    assert re.search(r"3 scored, 1 failed, .* pictures/s\)", done.stderr)
+    assert done.returncode == 1
+
+
+def test_a_run_without_failures_exits_with_0(run: Run, folder: Path) -> None:
+    assert run(folder / "a.png").returncode == 0
+
+
+def test_an_output_gets_every_row_whatever_is_shown(run: Run, folder: Path, tiny: Scorer) -> None:
+    out = folder / "out.jsonl"
+    done = run(folder, "-o", out, "--top", 1)
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [Path(row["source"]).name for row in rows] == ["a.png", "b.png", "c.png", "text.jpg"]
+    best = max(rows[:3], key=lambda row: row["score"])
+    [line] = done.stdout.splitlines()
+    assert line.split("\t")[1] == best["source"]
+    meta = json.loads((folder / "out.jsonl.meta.json").read_text())
+    assert meta == tiny.provenance
+    assert rows[0]["score"] == tiny(rows[0]["source"]).score
+
+
+def test_sorting_and_filters(run: Run, folder: Path) -> None:
+    def shown(*options: object) -> list[float]:
+        lines = run(folder, *options).stdout.splitlines()
+        return [float(line.split("\t")[0]) for line in lines if not line.startswith("failed")]
+
+    everything = sorted(shown())
+    assert shown("--sort", "worst") == everything
+    assert shown("--sort", "best") == everything[::-1]
+    assert shown("--sort", "worst", "--top", 2) == everything[:2]
+    assert shown("--top", 2) == everything[::-1][:2]
+    middle = everything[1]
+    assert shown("--above", middle - 1e-4, "--sort", "worst") == everything[1:]
+    assert sorted(shown("--below", middle - 1e-4)) == everything[:1]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "text"),
+    [
+        (["--scale", "2"], 2, r"No such option: --scale"),
+        (["--prompts", "sharpnes"], 2, r"prompts - no preset 'sharpnes' - did you mean sharpness"),
+        (["--prompts", "a / b / c"], 2, r"'a / b / c' is no pair - write 'GOOD / BAD'"),
+        (["--prompts", "Sunny / Rainy"], 2, r"prompt 'Sunny' - not one of the presets'"),
+        (["--resize", "512"], 2, r"'512' is no size - write WxH, as in 512x384"),
+        (["--native", "--resize", "9x9"], 2, r"contradicts --resize - give one of them"),
+        (["--protocol", "foto"], 2, r"'foto' is not one of 'photo', 'paper'"),
+        (["--provider", "Coral"], 2, r"provider - Coral is not available here"),
+        (["--backbone", "RN51"], 3, r"holds resnet-1-1-1-1x8, not RN51"),
+        (["--weights", "gone"], 3, r"gone - there is no such weights file"),
+        (["-o", "out.xls"], 3, r"out.xls - no output format '.xls' - choose from .csv, .jsonl"),
+    ],
+)
+def test_wrong_use_is_told_with_an_exit_code(
+    run: Run, folder: Path, options: list[str], code: int, text: str
+) -> None:
+    done = run(folder, *options)
+    assert re.search(text, " ".join(re.sub(r"[│╭╮╰╯─]", " ", done.stderr).split()))
+    assert done.returncode == code
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("name", ["gone", "empty"])
+def test_where_no_picture_is_nothing_starts(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run(tmp_path / name)
+    assert re.search(r"there is no such file or folder|no picture in this folder", done.stdout)
+    assert done.returncode == 3
+
+
+def test_prompts_and_picture_options_reach_the_settings(run: Run, folder: Path) -> None:
+    out = folder / "out.csv"
+    options = ["--prompts", "Sharp photo. / Blurry photo.", "--resize", "300x250"]
+    run(folder / "a.png", "-o", out, *options, "--protocol", "paper", "--coverage", "full")
+    settings = json.loads((folder / "out.csv.meta.json").read_text())["settings"]
+    assert settings["prompts"] == [["Sharp photo.", "Blurry photo."]]
+    assert settings["resize"] == [300, 250]
+    assert (settings["protocol"], settings["coverage"]) == ("paper", "full")
+
+
+def test_a_name_with_control_characters_does_no_harm(run: Run, folder: Path) -> None:
+    (folder / "a.png").rename(folder / "x\ty\x1b[31m\n.png")
+    done = run(folder / "x\ty\x1b[31m\n.png")
+    assert done.stdout.split("\t")[1].endswith("x y [31m .png")
+
+
+def test_a_terminal_gets_a_table(checkpoint: Path, folder: Path) -> None:
+    # a pseudo-terminal for stdout alone
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "magiqa", "score", "--weights", str(checkpoint), "."]
+    with subprocess.Popen(
+        command,
+        stdout=follower,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env=os.environ | {"COLUMNS": "120", "TERM": "dumb"},
+    ) as process:
+        process.communicate()
+    os.close(follower)
+    shown = os.read(leader, 65536).decode().splitlines()
+    os.close(leader)
+    assert shown[0].split() == [
+        "score",
+        "similarity",
+        "magnitude",
+        "weight",
+        "size",
+        "picture",
+        "warnings",
+    ]
+    assert re.match(r"0\.\d{4} +0\.\d{4} +0\.\d{4} +0\.\d{4} +320x241 +a\.png", shown[1])
+    assert re.match(r"failed +text\.jpg +not a picture", shown[4])
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_the_rows_so_far(
+    checkpoint: Path, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
+    Image.fromarray(recipe.picture(768, 1024, seed=1)).save(tmp_path / "a.png")
+    out = tmp_path / "out.jsonl"
+    command = [
+        sys.executable,
+        "-m",
+        "magiqa",
+        "score",
+        "--weights",
+        str(checkpoint),
+        "-o",
+        str(out),
+    ]
+    with subprocess.Popen(
+        [*command, *[str(tmp_path / "a.png")] * 2000], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # the first row is through
+        time.sleep(0.2)
+        process.send_signal(sent)
+        process.communicate(timeout=60)
+    assert process.returncode == code
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert 0 < len(rows) < 2000
+    assert all(row["score"] == rows[0]["score"] for row in rows)
