@@ -44,7 +44,7 @@ def row(result: Score | Failure, pairs: tuple[PromptPair, ...]) -> dict[str, Any
 class Sink:
     """An output file; however the block ends, the rows written so far are in it.
 
-    The rows' provenance goes beside it, to OUT.meta.json.
+    What they rest on goes beside it, to OUT.meta.json, when it was told by `describe`.
     """
 
     def __init__(self, path: Path, pairs: tuple[PromptPair, ...]) -> None:
@@ -52,6 +52,7 @@ class Sink:
         self.path = path
         self._pairs = pairs
         self._rows = 0
+        self._provenance: dict[str, Any] | None = None
         if path.suffix.lower() not in SUFFIXES:
             raise OutputError(
                 f"{path} - no output format {path.suffix or 'without a suffix'!r} - "
@@ -84,9 +85,8 @@ class Sink:
             self._file.write(json.dumps(values, ensure_ascii=False) + "\n")
 
     def describe(self, provenance: dict[str, Any]) -> None:
-        """Write what the rows rest on, to OUT.meta.json."""
-        with replacing(self.path.with_name(self.path.name + ".meta.json")) as part:
-            part.write_text(json.dumps(provenance, indent=2) + "\n")
+        """Tell what the rows rest on."""
+        self._provenance = provenance
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +98,10 @@ class Sink:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
-        if self._rows:
-            self._replacing.__exit__(None, None, None)
-        else:  # nothing came of the run: an earlier output stays as it was
+        if error is not None and not self._rows:  # an earlier output stays as it was
             self._replacing.__exit__(kind, error, trace)
+            return
+        self._replacing.__exit__(None, None, None)
+        if self._provenance is not None:
+            with replacing(self.path.with_name(f"{self.path.name}.meta.json")) as part:
+                part.write_text(json.dumps(self._provenance, indent=2) + "\n")
