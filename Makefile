@@ -35,9 +35,9 @@ clean:
 	@touch $@
 
 .venv/demo: .venv/python pyproject.toml
-	$(BIN)/python -m pip install -q -e . "scikit-image>=0.25"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e . "scikit-image>=0.25"
 	@touch $@
 
 .venv/test: .venv/python pyproject.toml
-	$(BIN)/python -m pip install -q -e ".[test]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[test]"
 	@touch $@
