@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from tokenizers import Tokenizer, models
 
 import recipe
-from magiqa import PRESETS, WeightsError
+from magiqa import PRESETS, SettingsError, WeightsError
 from magiqa.clip import onnx_engine
 from magiqa.clip.anchors import load_anchors
-from magiqa.clip.tokenizer import token_ids
+from magiqa.clip.tokenizer import END, START, token_ids
 from magiqa.clip.weights import Checkpoint
 
 
@@ -33,6 +34,16 @@ def test_a_text_has_one_embedding_whatever_texts_are_beside_it(checkpoint: Path)
     together = onnx_engine.encode_text(model, token_ids([short, long]))
     alone = onnx_engine.encode_text(model, token_ids([short]))
     np.testing.assert_allclose(together[:1], alone, atol=1e-6)
+
+
+def test_texts_that_are_the_same_to_clip_are_no_pair(checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    vocabulary = {"good photo": 1, "<|startoftext|>": START, "<|endoftext|>": END}
+    Tokenizer(models.WordLevel(vocabulary)).save(str(path))
+    with pytest.raises(
+        SettingsError, match=r"prompt pair - 'Good  photo' and 'good photo' are the same text to CL"
+    ):
+        load_anchors(Checkpoint(checkpoint, ""), [("Good  photo", "good photo")], path)
 
 
 def test_a_text_tower_without_a_direction_is_told(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ from safetensors.numpy import save_file
 
 import recipe
 from magiqa import WeightsError
-from magiqa.clip import weights
-from magiqa.clip.weights import Checkpoint, open_checkpoint
+from magiqa.clip import sources
+from magiqa.clip.cache import cache_folder, file_sha256
+from magiqa.clip.releases import RELEASES, Release
+from magiqa.clip.weights import Checkpoint, open_checkpoint, verify
 
 
 @pytest.fixture
@@ -73,7 +77,7 @@ def test_a_missing_parameter_is_named(tmp_path: Path, parameters: dict[str, Any]
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\xff" * 100, b"\x02\0\0\0\0\0\0\0{}"])
-def test_what_is_no_safetensors_file_is_told(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_checkpoint_is_told(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.safetensors"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"a\.safetensors - not a (readable|CLIP)"):
@@ -85,53 +89,85 @@ def test_a_missing_file_is_told() -> None:
         open_checkpoint(None, "nowhere")
 
 
-def test_every_released_backbone_has_a_repository() -> None:
-    assert next(iter(weights.RELEASES)) == "RN50"
-    assert all(name == release.backbone for name, release in weights.RELEASES.items())
+def test_every_released_backbone_has_its_addresses() -> None:
+    assert len({release.hub_repository for release in RELEASES.values()}) == len(RELEASES) == 9
+    for name, release in RELEASES.items():
+        assert name == release.backbone
+        assert release.hub_repository.startswith("timm/")
+        assert re.fullmatch(r"[0-9a-f]{64}", release.sha256)
+    assert RELEASES["ViT-L/14@336px"].openai_address == (
+        "https://openaipublic.azureedge.net/clip/models/"
+        "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02/ViT-L-14-336px.pt"
+    )
 
 
 def test_offline_with_an_empty_cache_names_the_ways_out() -> None:
-    with pytest.raises(WeightsError, match=r"RN50 - its weights are not on this mach.*--weights"):
+    with pytest.raises(
+        WeightsError,
+        match=r"RN50 - its weights are not on this machine .* - go online once, set HF_ENDPOINT to "
+        r"a mirror, or give a file with weights=FILE \(--weights FILE\)",
+    ):
         open_checkpoint(None, None)
 
 
-@pytest.mark.slow
-def test_a_fetched_backbone_is_found_again_without_the_hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_unknown_backbone_gets_the_nearest_names() -> None:
+    with pytest.raises(WeightsError, match=r"backbone - no 'RN5O' - did you mean RN50"):
+        open_checkpoint("RN5O", None)
+
+
+def test_a_file_of_another_backbone_is_told(checkpoint: Path) -> None:
+    with pytest.raises(WeightsError, match=r"holds resnet-1-1-1-1x8, not RN50 - leave the backb"):
+        open_checkpoint("RN50", checkpoint)
+
+
+def test_a_users_file_is_verified_by_its_structure_and_values(
+    tmp_path: Path, parameters: dict[str, Any], checkpoint: Path
 ) -> None:
-    import huggingface_hub
-    from conftest import CHECKPOINTS
-
-    file = recipe.checkpoint_file("RN50", CHECKPOINTS)
-    asked: list[tuple[str, str]] = []
-
-    def fetch(repository: str, name: str) -> str:
-        asked.append((repository, name))
-        return str(file)
-
-    monkeypatch.setenv("MAGIQA_CACHE", str(tmp_path))
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fetch)
-    first = open_checkpoint(None, None)
-    again = open_checkpoint("RN50", None)
-    assert first.path == again.path == file
-    assert asked == [("timm/resnet50_clip.openai", "open_clip_model.safetensors")]
-    assert again.origin == "timm/resnet50_clip.openai/open_clip_model.safetensors"
+    own = sources.Source(checkpoint, "file")
+    told = "structure of resnet-1-1-1-1x8 and finite values; no SHA-256 known"
+    assert verify(own) == told
+    path = tmp_path / "a.safetensors"
+    save_file(parameters, path)
+    _ = Checkpoint(path, "").hash  # remembered, and not to be relied on
+    stat = path.stat()
+    raw = bytearray(path.read_bytes())
+    raw[-4:] = b"\xff" * 4
+    path.write_bytes(raw)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with pytest.raises(WeightsError, match="holds values that are not finite"):
+        verify(sources.Source(path, "file"))
 
 
-def test_a_hub_that_sends_another_model_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: Path
+def test_a_users_copy_of_openais_file_is_recognised(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import huggingface_hub
+    release = Release("RN50", 1, "", file_sha256(checkpoint))
+    monkeypatch.setitem(RELEASES, "RN50", release)
+    assert verify(sources.Source(checkpoint, "file")) == "SHA-256 of OpenAI's RN50.pt"
 
-    monkeypatch.setenv("MAGIQA_CACHE", str(tmp_path))
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *_: str(checkpoint))
-    with pytest.raises(WeightsError, match=r"fetched as RN50 but holds resnet-1-1-1-1x8 - delete"):
-        open_checkpoint("RN50", None)
+
+@pytest.mark.parametrize("cut", [1, 1000])
+def test_a_file_that_was_cut_is_told(tmp_path: Path, checkpoint: Path, cut: int) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(checkpoint.read_bytes()[:-cut])
+    with pytest.raises(WeightsError, match=r"a\.safetensors - not a readable safetensors file"):
+        open_checkpoint(None, path)
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_told(
+    tmp_path: Path, parameters: dict[str, Any]
+) -> None:
+    path = tmp_path / "a.safetensors"
+    save_file(parameters, path)
+    opened = open_checkpoint(None, path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(WeightsError, match=r"parameter \S+ is not where the header says - give an"):
+        opened.digest()
 
 
 def test_the_cache_folder_is_the_platforms_unless_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAGIQA_CACHE", "/somewhere")
-    assert weights.cache_folder() == Path("/somewhere")
+    assert cache_folder() == Path("/somewhere")
     monkeypatch.delenv("MAGIQA_CACHE")
-    assert weights.cache_folder().name == "magiqa"
-    assert json.dumps(str(weights.cache_folder()))
+    assert cache_folder().name == "magiqa"
+    assert json.dumps(str(cache_folder()))

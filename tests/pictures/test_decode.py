@@ -146,8 +146,8 @@ def test_arrays_are_resized_only_when_asked() -> None:
 
 BAD: list[tuple[Any, str]] = [
     ("nowhere.jpg", r"it - there is no such file - check the path"),
-    (Path("."), r"it - this is a folder - score its pictures one by one"),
-    (b"", r"it - not a picture in a format Pillow knows - give JPEG"),
+    (Path("."), r"it - not a file but a folder or a device - name a picture"),
+    (b"", r"it - not a picture in a format Pillow knows and magiqa reads - give J"),
     (b"hello, I am a text", r"it - not a picture in a format Pillow knows"),
     (
         encoded(Image.fromarray(PIXELS), "JPEG")[:-200],
@@ -192,6 +192,9 @@ def test_a_bomb_is_refused(recwarn: pytest.WarningsRecorder) -> None:
     import zlib
 
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
-    with pytest.raises(PictureError, match=r"over the limit on decoding"):
+    text = (
+        r"it - over Pillow's own limit on decoding - raise PIL.Image.MAX_IMAGE_PIXELS and Settings"
+    )
+    with pytest.raises(PictureError, match=text):
         read_data(bytes(data))
     assert not recwarn.list

@@ -11,10 +11,12 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from magiqa.clip import onnx_engine
+from magiqa.clip.cache import remember
+from magiqa.clip.releases import RELEASES
 from magiqa.clip.tokenizer import token_ids
 from magiqa.clip.towers import Floats
-from magiqa.clip.weights import Checkpoint, remember
-from magiqa.errors import WeightsError
+from magiqa.clip.weights import Checkpoint
+from magiqa.errors import SettingsError, WeightsError
 from magiqa.settings import PromptPair
 
 
@@ -34,10 +36,18 @@ def load_anchors(
 ) -> Anchors:
     """The anchors of prompt pairs, from the cache or from the checkpoint's text tower.
 
-    `vocabulary` is needed for own texts alone (clip/tokenizer.py). Raises SettingsError for texts
-    that cannot be prompts, WeightsError for a checkpoint whose text embeddings are not finite.
+    `vocabulary` is needed for own texts alone, and for those of a released backbone it comes from
+    the hub when it is None (clip/tokenizer.py). Raises SettingsError for texts that cannot be
+    prompts, WeightsError for a checkpoint whose text embeddings are not finite.
     """
-    ids = token_ids([text for pair in pairs for text in pair], vocabulary)
+    release = RELEASES.get(checkpoint.architecture.backbone)
+    ids = token_ids([text for pair in pairs for text in pair], vocabulary, release)
+    for pair, positive, negative in zip(pairs, ids[::2], ids[1::2], strict=True):
+        if positive == negative:
+            raise SettingsError(
+                f"prompt pair - {pair[0]!r} and {pair[1]!r} are the same text to CLIP - give two "
+                f"that differ"
+            )
     name = hashlib.sha256(repr(ids).encode()).hexdigest()[:16]
     kept = checkpoint.cache / f"anchors-{name}-v{onnx_engine.GRAPH_VERSION}.safetensors"
     if kept.exists():

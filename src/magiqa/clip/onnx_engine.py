@@ -46,8 +46,16 @@ class OnnxEncoder:
         self.engine = f"onnxruntime {onnxruntime.__version__} {self._session.get_providers()[0]}"
 
     def __call__(self, views: Floats) -> Floats:
-        """Views (N, 3, 224, 224), values 0..255 -> unnormalised embeddings (N, D)."""
-        embeddings: Floats = self._session.run(None, {"views": views})[0]
+        """Views (N, 3, 224, 224), values 0..255 -> unnormalised embeddings (N, D).
+
+        Raises MemoryError when there is none for so many views.
+        """
+        try:
+            embeddings: Floats = self._session.run(None, {"views": views})[0]
+        except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+            if "alloc" in str(error).lower() or "out of memory" in str(error).lower():
+                raise MemoryError(str(error)) from error
+            raise
         return embeddings
 
 

@@ -6,12 +6,13 @@ import io
 import math
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from magiqa.errors import PictureError
 from magiqa.pictures import warning
@@ -20,115 +21,222 @@ from magiqa.settings import Settings
 
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]
 
-_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+BAND = 256  # rows that leave Pillow at once, which holds four bytes for a pixel and copies freely
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "AVIF")  # as Pillow names them
+HEVC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
+DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # more than 8 bits, always grey
+ORIENTATION = 0x0112  # EXIF tag
+NOT_FINITE = "holds NaN or infinite pixels - mend or drop the picture"
+STORED: dict[int, Callable[[Pixels], Pixels]] = {
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: upright.swapaxes(0, 1)[::-1],
+    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
+    8: lambda upright: upright.swapaxes(0, 1)[:, ::-1],
+}
+"""EXIF orientation -> a view of upright pixels in the order in which the file stores them."""
 
 
 def read(item: Item, settings: Settings) -> Picture:
     """Read an item's data: a path, encoded bytes, a PIL image, an array or a torch tensor.
 
     Arrays are (H, W, 3) or grey (H, W), uint8 or float in 0..1; tensors (3, H, W), likewise. They
-    are resized only by `settings.resize`. Raises PictureError.
+    are resized only by `settings.resize`. A format is recognised by content, never by name; those
+    read are FORMATS and, with the extra "files", HEIC. Raises PictureError.
     """
-    data = item.data
-    if isinstance(data, str | os.PathLike | bytes | bytearray | memoryview | Image.Image):
-        image = _decode(item.source, data, settings)
-        (width, height), image = image.size, _scaled(image, settings)
-        pixels: Pixels = np.asarray(image)
-        notes = ["downscaled"] if settings.resize is None and image.size != (width, height) else []
-    else:
-        pixels = _from_array(item.source, data)
-        height, width = pixels.shape[:2]
-        pixels = pixels if settings.resize is None else _resized_array(pixels, settings.resize)
-        notes = []
-    return Picture(item.source, pixels, width, height, (*notes, *warning.of_pixels(pixels)))
-
-
-def _decode(source: str, data: Any, settings: Settings) -> Image.Image:
-    """An upright RGB image, 8 bits a channel, at its own size."""
     try:
-        if isinstance(data, Image.Image):
-            return _to_rgb(source, data, settings)
-        with _open(source, data) as image:
-            return _to_rgb(source, image, settings)
-    except PictureError:
-        raise
-    except UnidentifiedImageError:
+        return _read(item, settings)
+    except MemoryError as error:
         raise PictureError(
-            f"{source} - not a picture in a format Pillow knows - give JPEG, PNG, WebP, TIFF, BMP, "
-            f"GIF or AVIF"
-        ) from None
-    except Image.DecompressionBombError:
-        raise PictureError(_too_large(source, "more pixels than Pillow's own limit")) from None
-    except Exception as error:  # decoders raise anything on damaged files
-        raise PictureError(
-            f"{source} - cannot be decoded ({error or type(error).__name__}) - the file is damaged "
-            f"or cut short: fetch it again"
+            f"{item.source} - needs more memory than there is - score a smaller copy of it"
         ) from error
 
 
-def _open(source: str, data: Any) -> Image.Image:
-    if isinstance(data, str | os.PathLike):
-        path = Path(data)
+def _read(item: Item, settings: Settings) -> Picture:
+    data = item.data
+    encoded = isinstance(data, str | os.PathLike | bytes | bytearray | memoryview | Image.Image)
+    pixels = _decoded(item.source, data, settings) if encoded else _from_array(item.source, data)
+    height, width = pixels.shape[:2]
+    size, notes = settings.resize, []
+    if size is None and encoded and settings.protocol == "photo":
+        size = _within(settings.max_pixels, width, height)
+        notes = ["downscaled"] if size else []
+    if size is not None and size != (width, height):
+        pixels = _resized(pixels, size)
+    return Picture(item.source, pixels, width, height, (*notes, *warning.of_pixels(pixels)))
+
+
+def _decoded(source: str, data: Any, settings: Settings) -> Pixels:
+    """Upright RGB pixels of an encoded picture or a PIL image, at its own size."""
+    try:
+        with warnings.catch_warnings():
+            # what a decoder finds odd is its own affair; the limit on pixels is ours, below
+            warnings.simplefilter("ignore")
+            if isinstance(data, Image.Image):
+                return _pixels(source, data, settings)
+            with _file(source, data) as file, _open(source, file) as image:
+                return _pixels(source, image, settings)
+    except (PictureError, MemoryError):
+        raise
+    except UnidentifiedImageError:
+        raise PictureError(
+            f"{source} - not a picture in a format Pillow knows and magiqa reads - give JPEG, PNG, "
+            f"WebP, TIFF, BMP, GIF, AVIF, PPM or HEIC"
+        ) from None
+    except Image.DecompressionBombError:
+        raise PictureError(
+            f"{source} - over Pillow's own limit on decoding - raise PIL.Image.MAX_IMAGE_PIXELS "
+            f"and Settings.max_decode_pixels if you trust the file"
+        ) from None
+    except Exception as error:  # decoders raise anything on damaged files
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PictureError(
+            f"{source} - cannot be decoded ({reason}) - the file is damaged or cut short: fetch it "
+            f"again"
+        ) from error
+
+
+def _file(source: str, data: Any) -> IO[bytes]:
+    if not isinstance(data, str | os.PathLike):
+        return io.BytesIO(data)
+    path = Path(data)
+    try:
         if not path.exists():
             raise PictureError(f"{source} - there is no such file - check the path")
-        if path.is_dir():
-            raise PictureError(f"{source} - this is a folder - score its pictures one by one")
+        if not path.is_file():
+            raise PictureError(f"{source} - not a file but a folder or a device - name a picture")
         if path.stat().st_size == 0:
             raise PictureError(f"{source} - the file is empty (0 bytes) - fetch it again")
-        file: Path | io.BytesIO = path
-    else:
-        file = io.BytesIO(data)
-    with warnings.catch_warnings():
-        # the limit is our own, on the header; Pillow's global one is left as it is
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(file)
+        return path.open("rb")
+    except OSError as error:
+        raise PictureError(
+            f"{source} - cannot be opened ({error.strerror}) - check the path and its permissions"
+        ) from None
 
 
-def _to_rgb(source: str, image: Image.Image, settings: Settings) -> Image.Image:
+def _open(source: str, file: IO[bytes]) -> Image.Image:
+    """Pillow's image of a file, by content. Other formats are never tried: some run programs."""
+    box = file.read(64)
+    end = min(int.from_bytes(box[:4], "big"), len(box))
+    brands = [box[at : at + 4] for at in range(8, end, 4)]
+    if box[4:8] != b"ftyp" or not any(brand in HEVC_BRANDS for brand in brands):
+        return Image.open(file, formats=FORMATS)
+    try:
+        from pillow_heif import HeifImageFile  # its opener need not be registered for everyone
+    except ImportError:
+        raise PictureError(
+            f"{source} - a HEIC picture, which takes pillow-heif - pip install magiqa[files]"
+        ) from None
+    file.seek(0)
+    image: Image.Image = HeifImageFile(file)  # type: ignore[no-untyped-call]
+    return image
+
+
+def _pixels(source: str, image: Image.Image, settings: Settings) -> Pixels:
     if image.width * image.height > settings.max_decode_pixels:
-        raise PictureError(_too_large(source, f"{image.width}x{image.height}"))
-    if settings.protocol == "paper":
-        return image.convert("RGB")
-    profile = image.info.get("icc_profile")
-    image = ImageOps.exif_transpose(image)
-    if image.mode in _SIXTEEN_BITS:
-        deep = np.asarray(image).astype(np.int64).clip(0, 65535)
-        image = Image.fromarray(((deep * 255 + 32767) // 65535).astype(np.uint8))
-        profile = None
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image).convert("RGB")
-    return _to_srgb(image, profile).convert("RGB")
+        raise PictureError(
+            f"{source} - {image.width}x{image.height} is over the limit on decoding - raise "
+            f"Settings.max_decode_pixels if you trust the file"
+        )
+    image.load()  # first, because it turns a TIFF upright, and a PNG may end with its EXIF data
+    photo = settings.protocol == "photo"
+    orientation = _orientation(image) if photo else 1
+    convert = _photo_rgb(source, image) if photo else _converted
+    sides = image.size if orientation > 4 else image.size[::-1]
+    pixels: Pixels = np.empty((*sides, 3), np.uint8)
+    stored = STORED[orientation](pixels) if orientation in STORED else pixels
+    for top in range(0, image.height, BAND):
+        bottom = min(top + BAND, image.height)
+        band = image.crop((0, top, image.width, bottom))
+        if image.mode == "F" and not np.isfinite(np.asarray(band)).all():
+            raise PictureError(f"{source} - {NOT_FINITE}")
+        stored[top:bottom] = np.asarray(convert(band))
+    return pixels
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """The image in sRGB; an embedded profile that does not fit it is passed over."""
-    if not profile or image.mode not in ("RGB", "CMYK", "L"):
-        return image
+def _orientation(image: Image.Image) -> int:
+    """How the file stores the picture, 1..8; 1 where it says nothing or nonsense."""
+    try:
+        orientation = int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # damaged EXIF data are no reason to lose a picture
+        return 1
+    return orientation if orientation in STORED else 1
+
+
+def _converted(band: Image.Image, mode: str = "RGB") -> Image.Image:
+    return band if band.mode == mode else band.convert(mode)
+
+
+def _photo_rgb(source: str, image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """What turns a band of this image into sRGB of 8 bits: depth, profile, transparency."""
+    grey = image.mode in ("1", "L", "LA", "La", *DEEP)
+    mode = "L" if grey else "CMYK" if image.mode == "CMYK" else "RGB"
+    to_srgb = _srgb_transform(image.info.get("icc_profile"), mode)
+
+    def convert(band: Image.Image) -> Image.Image:
+        band = band.convert("LA") if band.mode == "La" else band
+        opacity = _opacity(band) if band.has_transparency_data else None
+        colours = _eight_bits(source, band) if band.mode in DEEP else _converted(band, mode)
+        if to_srgb is not None:
+            colours = ImageCms.applyTransform(colours, to_srgb) or colours
+        rgb = _converted(colours)
+        if opacity is None:
+            return rgb
+        return Image.composite(rgb, Image.new("RGB", rgb.size, "white"), opacity)
+
+    return convert
+
+
+def _opacity(band: Image.Image) -> Image.Image:
+    if band.mode not in DEEP:
+        return band.convert("RGBA").getchannel("A")
+    opaque = np.asarray(band) != band.info["transparency"]  # Pillow would compare clipped values
+    return Image.fromarray(opaque.astype(np.uint8) * 255)
+
+
+def _eight_bits(source: str, band: Image.Image) -> Image.Image:
+    """Grey of 0..65535, or of floats in 0..1, rounded to 8 bits."""
+    deep = np.asarray(band)
+    top = 1 if band.mode == "F" else 65535
+    low, high = deep.min(), deep.max()
+    if low < 0 or high > top:
+        raise PictureError(
+            f"{source} - holds values in {low:.6g}..{high:.6g}, beyond 0..{top} - save it with "
+            f"8 or 16 bits a channel"
+        )
+    return Image.fromarray((deep * (255 / top) + 0.5).astype(np.uint8))
+
+
+def _srgb_transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """From an embedded profile to sRGB; None without one, or with one that does not fit."""
+    if not profile:
+        return None
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(
-            image, own, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-    except (ImageCms.PyCMSError, OSError):
-        return image
-    return converted or image
+        return ImageCms.buildTransform(own, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, TypeError):
+        return None
 
 
-def _scaled(image: Image.Image, settings: Settings) -> Image.Image:
-    """The image at the size it is scored at."""
-    size = settings.resize
-    if size is None and settings.protocol == "photo" and settings.max_pixels is not None:
-        factor = math.sqrt(settings.max_pixels / (image.width * image.height))
-        if factor < 1:
-            size = (
-                max(1, round(image.width * factor)),
-                max(1, round(image.height * factor)),
-            )
-    if size is None or size == image.size:
-        return image
-    return image.resize(size, Image.Resampling.BICUBIC)
+def _within(max_pixels: int | None, width: int, height: int) -> tuple[int, int] | None:
+    """The size, aspect kept, of a picture that has too many pixels; None when it has not."""
+    if max_pixels is None or width * height <= max_pixels:
+        return None
+    factor = math.sqrt(max_pixels / (width * height))
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Pillow's bicubic; floats a channel at a time, kept within 0..255."""
+    if pixels.dtype == np.uint8:
+        return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+    channels = [
+        Image.fromarray(pixels[:, :, channel]).resize(size, Image.Resampling.BICUBIC)
+        for channel in range(3)
+    ]
+    return np.stack([np.asarray(channel) for channel in channels], axis=2).clip(0, 255)
 
 
 def _from_array(source: str, data: Any) -> Pixels:
@@ -151,27 +259,10 @@ def _from_array(source: str, data: Any) -> Pixels:
             f"{source} - got an array of {array.dtype} - give uint8 (0..255) or floats (0..1)"
         )
     if not np.isfinite(array).all():
-        raise PictureError(f"{source} - holds NaN or infinite pixels - mend or drop the picture")
+        raise PictureError(f"{source} - {NOT_FINITE}")
     if array.min() < 0 or array.max() > 1:
         raise PictureError(
             f"{source} - got floats in {array.min():.4g}..{array.max():.4g} - give floats in 0..1, "
             f"or uint8"
         )
     return array.astype(np.float32) * np.float32(255)
-
-
-def _resized_array(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    if pixels.dtype == np.uint8:
-        return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
-    channels = [
-        Image.fromarray(pixels[:, :, channel]).resize(size, Image.Resampling.BICUBIC)
-        for channel in range(3)
-    ]
-    return np.stack([np.asarray(channel) for channel in channels], axis=2).clip(0, 255)
-
-
-def _too_large(source: str, got: str) -> str:
-    return (
-        f"{source} - {got} is over the limit on decoding - raise Settings.max_decode_pixels if "
-        f"you trust the file"
-    )
