@@ -26,6 +26,7 @@ bench: .venv/test
 	PYTHONPATH=tests $(BIN)/python benchmarks/speed.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/start.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/memory.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/runs.py
 
 clean:
 	rm -rf .venv .cache

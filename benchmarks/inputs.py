@@ -26,6 +26,30 @@ def pictures(size: str) -> list[Path]:
     return [FOLDER / f"{size}-{seed:03}.jpg" for seed in range(PICTURES[size])]
 
 
+def large_pictures() -> dict[str, Path]:
+    """12500x8000 pixels, stored upright and turned by EXIF."""
+    return {name: FOLDER / f"large-{name}.jpg" for name in ("upright", "turned")}
+
+
+def small_pictures(count: int) -> Path:
+    """A folder of so many JPEG files of 256x256 pixels, crops of a few pictures."""
+    folder = FOLDER / f"small-{count}"
+    if not folder.exists():
+        from PIL import Image
+
+        from recipe import picture
+
+        part = folder.with_suffix(".part")
+        part.mkdir(exist_ok=True)
+        large = Image.fromarray(picture(1200, 1200, seed=0))
+        for number in range(count):
+            left, top = 9 * (number % 100), 9 * (number // 100)
+            crop = large.crop((left, top, left + 256, top + 256))
+            crop.save(part / f"{number:05}.jpg", quality=90)
+        part.rename(folder)
+    return folder
+
+
 def _make() -> None:
     from PIL import Image
 
@@ -39,6 +63,12 @@ def _make() -> None:
         for seed, path in enumerate(pictures(size)):
             if not path.exists():
                 Image.fromarray(picture(height, width, seed)).save(path, quality=90)
+    for name, path in large_pictures().items():
+        if not path.exists():
+            large = Image.fromarray(picture(1000, 1250, seed=0)).resize((12500, 8000))
+            exif = Image.Exif()
+            exif[0x0112] = 6 if name == "turned" else 1
+            large.save(path, quality=90, exif=exif)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from statistics import median
 
 import inputs
 from report import Report
@@ -17,6 +18,32 @@ from magiqa import Scorer
 count, weights, *files = sys.argv[1:]
 Scorer(weights=weights).score_many(itertools.islice(itertools.cycle(files), int(count)))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+# arguments: the weights, a file; the encoder runs on the first 500 views only
+NATIVE = """
+import resource, sys
+import numpy
+from magiqa import Scorer, Settings
+from magiqa.clip.onnx_engine import OnnxEncoder
+encode, views_left = OnnxEncoder.__call__, [500]
+def first_views(self, views):
+    views_left[0] -= len(views)
+    if views_left[0] >= 0:
+        return encode(self, views)
+    return numpy.zeros((len(views), self.dimensions), numpy.float32)
+OnnxEncoder.__call__ = first_views
+Scorer(weights=sys.argv[1], settings=Settings(max_pixels=None))(sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+# argument: a file; seconds of decoding and scaling it under the default protocol
+DECODE = """
+import sys, time
+from magiqa import Item, Settings
+from magiqa.pictures.decode import read
+begin = time.perf_counter()
+read(Item(sys.argv[1], sys.argv[1]), Settings())
+print(time.perf_counter() - begin)
 """
 
 
@@ -35,7 +62,18 @@ def main() -> None:
         for state in ("cold", "warm"):
             what = f"RN50, one 1024x768 picture, {state} cache"
             report.add(what, _peak("RN50", "1024x768", 1), "MB", at_most=700)
+    os.environ["MAGIQA_CACHE"] = str(inputs.WARM_CACHE)
+    large_pictures(report)
     report.write()
+
+
+def large_pictures(report: Report) -> None:
+    for name, path in inputs.large_pictures().items():
+        what = f"100 megapixels, {name}"
+        peak = _megabytes(_printed(NATIVE, inputs.checkpoint("RN50"), path))
+        report.add(f"{what}, RN50 at native size", peak, "MB", at_most=1200)
+        seconds = median(float(_printed(DECODE, path)) for _ in range(3))
+        report.add(f"{what}, decoding and scaling by default", seconds, "s", at_most=5)
 
 
 def many_pictures(report: Report, architecture: str, few: int, many: int) -> None:
@@ -49,10 +87,17 @@ def many_pictures(report: Report, architecture: str, few: int, many: int) -> Non
 
 def _peak(architecture: str, size: str, count: int) -> float:
     weights, files = inputs.checkpoint(architecture), inputs.pictures(size)
-    command = [sys.executable, "-c", SCORE, str(count), str(weights), *map(str, files)]
-    result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return _megabytes(_printed(SCORE, count, weights, *files))
+
+
+def _printed(program: str, *arguments: object) -> str:
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _megabytes(maxrss: str) -> float:
     kilobyte = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there
-    return int(result.stdout) * kilobyte / 1e6
+    return int(maxrss) * kilobyte / 1e6
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,9 +20,16 @@ class Item:
     """One thing to score: its name and what to read."""
 
     source: str
-    """What the user calls it: the path, or "picture 3" for one handed over in memory."""
+    """Where it is: the path, the URL, "archive.tar/member.jpg", or "picture 3" in memory."""
     data: Any
-    """A path, encoded bytes, a PIL image, an array (H, W, 3) or a torch tensor (3, H, W)."""
+    """A path, encoded bytes, a PIL image, an array (H, W, 3), a torch tensor (3, H, W), or, in a
+    run, a function that fetches the bytes."""
+    key: str = ""
+    """The user's own name for it, where that is not the source: a member's, a manifest's."""
+    stamp: str = ""
+    """Changes when the picture behind the source does, where that can be told without reading."""
+    carried: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """A manifest's other columns, for the output."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +43,21 @@ class Picture:
     """The picture's own width, upright, before any scaling."""
     height: int
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """One picture behind the encoder: all that the equations need of it."""
+
+    source: str
+    width: int
+    """The picture's own width, upright, before any scaling."""
+    height: int
+    warnings: tuple[str, ...]
+    boxes: tuple[Box, ...]
+    """Of its views: windows row by row, then the thumbnail."""
+    embeddings: NDArray[np.float32]
+    """(views, D), each view's unnormalised F."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 import magiqa
 from magiqa import equations
@@ -19,8 +18,8 @@ from magiqa.clip.towers import Floats
 from magiqa.clip.weights import open_checkpoint
 from magiqa.errors import PictureError, SettingsError
 from magiqa.pictures import decode, views
-from magiqa.records import Box, Failure, Item, Picture, Score, ViewScore
-from magiqa.settings import Coverage, Settings, pair_name
+from magiqa.records import Embedded, Failure, Item, Picture, Score, ViewScore
+from magiqa.settings import Settings, pair_name
 
 OnError: TypeAlias = Literal["raise", "return"]
 
@@ -47,9 +46,10 @@ class Scorer:
     ) -> None:
         """Load a released backbone (default RN50) or the checkpoint in the file `weights`.
 
-        `tokenizer` is CLIP's vocabulary, needed for own prompts alone; `threads` and `provider` go
-        to ONNX Runtime; `micro_batch` views are encoded at once, which changes memory and not
-        scores. Raises WeightsError, SettingsError, OutputError.
+        `tokenizer` is CLIP's vocabulary, needed for own prompts alone; that of a released backbone
+        is fetched from the hub when it is None. `threads` and `provider` go to ONNX Runtime;
+        `micro_batch` views are encoded at once, which changes memory and not scores. Raises
+        WeightsError, SettingsError, OutputError.
         """
         if micro_batch < 1:
             raise SettingsError(f"micro_batch - got {micro_batch} - give at least 1")
@@ -98,29 +98,73 @@ class Scorer:
         return list(self.stream(items, on_error))
 
     def stream(
-        self, items: Iterable[Item | Failure], on_error: OnError = "return"
+        self, items: Iterable[Item | Picture | Failure], on_error: OnError = "return"
     ) -> Iterator[Score | Failure]:
         """Scores in the order of the items, each as soon as its views are through.
 
-        A Failure among the items is passed on in its place. Memory is bounded whatever the number
-        of items: it reads ahead no further than one micro-batch of views.
+        A Picture among the items is decoded already, a Failure is passed on in its place. Memory is
+        bounded whatever the number of items: no more is read ahead than one micro-batch of views.
         """
+        for entry in self.stream_embeddings(items, on_error):
+            yield entry if isinstance(entry, Failure) else self.score_embedded(entry)
+
+    def stream_embeddings(
+        self, items: Iterable[Item | Picture | Failure], on_error: OnError = "return"
+    ) -> Iterator[Embedded | Failure]:
+        """`stream` up to the equations; `score_embedded` does the rest, now or another day."""
         if on_error not in get_args(OnError):
             raise SettingsError(f'on_error - got {on_error!r} - give "raise" or "return"')
-        for entry in self._embedded(self._read(items, on_error)):
-            yield entry if isinstance(entry, Failure) else self._score(entry)
+        yield from self._embedded(self._read(items, on_error))
 
     def embed(self, picture: Any) -> Floats:
         """Each view's unnormalised embedding F, (views, D): windows row by row, thumbnail last."""
-        [entry] = self._embedded(self._read([Item(_name(picture, 0), picture)], "raise"))
-        assert isinstance(entry, _Embedded)  # "raise" leaves no failures
+        [entry] = self.stream_embeddings([Item(_name(picture, 0), picture)], "raise")
+        assert isinstance(entry, Embedded)  # "raise" leaves no failures
         return entry.embeddings
 
+    def score_embedded(self, embedded: Embedded) -> Score:
+        """The score of a picture whose views are encoded: the equations under these settings.
+
+        The embeddings must be this backbone's, from the same positional embedding, coverage and
+        picture protocol.
+        """
+        cues = equations.cues(
+            embedded.embeddings.astype(np.float64),
+            self.anchors.embeddings.astype(np.float64),
+            self.anchors.logit_scale,
+            self.settings,
+        )
+        view_scores = tuple(
+            ViewScore(box, *map(float, numbers))
+            for box, *numbers in zip(
+                embedded.boxes,
+                cues.similarity,
+                cues.magnitude,
+                cues.weight,
+                cues.score,
+                strict=True,
+            )
+        )
+        names = map(pair_name, self.settings.pairs)
+        return Score(
+            source=embedded.source,
+            score=float(cues.score.mean()),
+            similarity=float(cues.similarity.mean()),
+            magnitude=float(cues.magnitude.mean()),
+            weight=float(cues.weight.mean()),
+            pairs=dict(zip(names, map(float, cues.pairs.mean(axis=0)), strict=True)),
+            width=embedded.width,
+            height=embedded.height,
+            backbone=self.backbone,
+            warnings=embedded.warnings,
+            views=view_scores,
+        )
+
     def _read(
-        self, items: Iterable[Item | Failure], on_error: OnError
+        self, items: Iterable[Item | Picture | Failure], on_error: OnError
     ) -> Iterator[Picture | Failure]:
         for item in items:
-            if isinstance(item, Failure):
+            if isinstance(item, Picture | Failure):
                 yield item
                 continue
             try:
@@ -130,101 +174,78 @@ class Scorer:
                     raise
                 yield Failure(item.source, type(error).__name__, str(error))
 
-    def _embedded(self, pictures: Iterable[Picture | Failure]) -> Iterator[_Embedded | Failure]:
+    def _embedded(self, pictures: Iterable[Picture | Failure]) -> Iterator[Embedded | Failure]:
         """Pack views of many pictures into full micro-batches; yield in the order of arrival."""
-        waiting: deque[_Embedded | Failure] = deque()
+        waiting: deque[_Waiting | Failure] = deque()
         batch = np.empty((self._micro_batch, 3, views.SIDE, views.SIDE), np.float32)
-        owners: list[tuple[_Embedded, int]] = []
+        owners: list[tuple[_Waiting, int]] = []
 
         def encode() -> None:
-            for (entry, view), embedding in zip(
-                owners, self._encoder(batch[: len(owners)]), strict=True
-            ):
-                entry.embeddings[view] = embedding
+            embeddings = self._encode(batch[: len(owners)])
+            for (entry, view), embedding in zip(owners, embeddings, strict=True):
+                entry.embedded.embeddings[view] = embedding
                 entry.missing -= 1
             owners.clear()
+
+        def done() -> Iterator[Embedded | Failure]:
+            while waiting:
+                first = waiting[0]
+                if isinstance(first, _Waiting) and first.missing:
+                    return
+                waiting.popleft()
+                yield first.embedded if isinstance(first, _Waiting) else first
 
         for picture in pictures:
             if isinstance(picture, Failure):
                 waiting.append(picture)
             else:
-                entry = _Embedded.of(picture, self.settings.coverage, self._encoder.dimensions)
+                entry = self._waiting(picture)
                 waiting.append(entry)
                 channels_first = np.moveaxis(picture.pixels, -1, 0)
+                *windows, _ = entry.embedded.boxes
                 for view in range(entry.missing):
-                    batch[len(owners)] = entry.cut(channels_first, view)
+                    batch[len(owners)] = (
+                        views.window(channels_first, windows[view])
+                        if view < len(windows)
+                        else views.thumbnail(channels_first)
+                    )
                     owners.append((entry, view))
-                    if len(owners) == self._micro_batch:
+                    if len(owners) == len(batch):
                         encode()
-            while waiting and (isinstance(waiting[0], Failure) or not waiting[0].missing):
-                yield waiting.popleft()
+            yield from done()
         if owners:
             encode()
-        yield from waiting
+        yield from done()
 
-    def _score(self, entry: _Embedded) -> Score:
-        cues = equations.cues(
-            entry.embeddings.astype(np.float64),
-            self.anchors.embeddings.astype(np.float64),
-            self.anchors.logit_scale,
-            self.settings,
+    def _waiting(self, picture: Picture) -> _Waiting:
+        height, width = picture.pixels.shape[:2]
+        boxes = tuple(views.boxes(width, height, self.settings.coverage))
+        embeddings = np.empty((len(boxes), self._encoder.dimensions), np.float32)
+        embedded = Embedded(
+            picture.source, picture.width, picture.height, picture.warnings, boxes, embeddings
         )
-        view_scores = tuple(
-            ViewScore(box, *map(float, numbers))
-            for box, *numbers in zip(
-                entry.boxes, cues.similarity, cues.magnitude, cues.weight, cues.score, strict=True
-            )
-        )
-        names = map(pair_name, self.settings.pairs)
-        return Score(
-            source=entry.source,
-            score=float(cues.score.mean()),
-            similarity=float(cues.similarity.mean()),
-            magnitude=float(cues.magnitude.mean()),
-            weight=float(cues.weight.mean()),
-            pairs=dict(zip(names, map(float, cues.pairs.mean(axis=0)), strict=True)),
-            width=entry.width,
-            height=entry.height,
-            backbone=self.backbone,
-            warnings=entry.warnings,
-            views=view_scores,
-        )
+        return _Waiting(embedded, missing=len(boxes))
+
+    def _encode(self, views: Floats) -> Floats:
+        """Embeddings of a micro-batch; where memory is short, in halves from now on."""
+        step = min(self._micro_batch, len(views))
+        try:
+            parts = [self._encoder(views[at : at + step]) for at in range(0, len(views), step)]
+        except MemoryError:
+            if step == 1:
+                raise
+            self._micro_batch = (step + 1) // 2
+            return self._encode(views)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 @dataclass(slots=True, eq=False)
-class _Embedded:
+class _Waiting:
     """A picture on its way through the encoder, without its pixels."""
 
-    source: str
-    width: int
-    height: int
-    warnings: tuple[str, ...]
-    boxes: list[Box]
-    embeddings: Floats
+    embedded: Embedded
     missing: int
     """Views that are not encoded yet."""
-
-    @classmethod
-    def of(cls, picture: Picture, coverage: Coverage, dimensions: int) -> _Embedded:
-        height, width = picture.pixels.shape[:2]
-        boxes = views.boxes(width, height, coverage)
-        return cls(
-            source=picture.source,
-            width=picture.width,
-            height=picture.height,
-            warnings=picture.warnings,
-            boxes=boxes,
-            embeddings=np.empty((len(boxes), dimensions), np.float32),
-            missing=len(boxes),
-        )
-
-    def cut(self, channels_first: NDArray[Any], view: int) -> NDArray[Any]:
-        last = view == len(self.boxes) - 1
-        box = self.boxes[view]
-        cut: NDArray[Any] = (
-            views.thumbnail(channels_first) if last else views.window(channels_first, box)
-        )
-        return cut
 
 
 def _name(picture: Any, index: int) -> str:

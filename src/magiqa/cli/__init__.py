@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from magiqa.cli import weights
+from magiqa.cli.doctor import doctor
+from magiqa.cli.embed import embed, rescore
 from magiqa.cli.score import score
 from magiqa.errors import MagiqaError, SettingsError
 
@@ -19,6 +22,10 @@ app = typer.Typer(
     rich_markup_mode=None,  # drawing help with rich would double the time it takes
 )
 app.command()(score)
+app.command()(embed)
+app.command()(rescore)
+app.add_typer(weights.app, name="weights")
+app.command()(doctor)
 
 
 def _version(wanted: bool) -> None:

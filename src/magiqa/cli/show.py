@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,17 +18,25 @@ from magiqa.errors import SourceError
 
 if TYPE_CHECKING:  # the records are loaded with the scorer, not with --help
     from magiqa.records import Failure, Score
+    from magiqa.runs.pipeline import Run
+
+LIVE_SECONDS = 0.1
+LOG_SECONDS = 30
+TABLE_ROWS = 1000
+"""What a terminal is shown of more than that; an output gets every row."""
 
 
 @dataclass(slots=True)
 class Tally:
     """How a run stands."""
 
+    run: Run
     scored: int = 0
     failed: int = 0
     not_found: int = 0
     """Failures where a path led to no picture at all."""
-    interrupted: bool = False
+    total: int | None = None
+    """Pictures in the input, once they are counted."""
     started: float = field(default_factory=time.monotonic)
 
     def count(self, result: Score | Failure) -> None:
@@ -38,25 +49,45 @@ class Tally:
         else:
             self.scored += 1
 
+    def count_input(self) -> None:
+        """Learn how many pictures there are to come, where that can be had."""
+        self.total = self.run.count()
+
     @property
     def exit_code(self) -> int:
-        """130 interrupted, 3 no picture found at all, 1 some failed, 0 all scored."""
-        if self.interrupted:
-            return 130
-        if self.not_found == self.scored + self.failed:
+        """3 no picture found at all, 1 some failed, 0 all scored."""
+        kept = self.run.kept + self.run.kept_failures
+        if self.not_found and self.not_found == self.scored + self.failed and not kept:
             return 3
-        return 1 if self.failed else 0
+        return 1 if self.failed or self.run.kept_failures else 0
 
-    def summary(self, output: Path | None) -> str:
-        """One line for the end of a run."""
+    def standing(self) -> str:
+        """How far the run is."""
         seconds = time.monotonic() - self.started
         parts = [f"{self.scored} scored"]
         parts += [f"{self.failed} failed"] if self.failed else []
-        parts += ["interrupted"] if self.interrupted else []
-        rate = f"{self.scored / seconds:.1f} pictures/s" if self.scored else ""
-        parts += [f"{seconds:.1f} s ({rate})" if rate else f"{seconds:.1f} s"]
-        parts += [f"rows in {output}"] if output else []
-        return ", ".join(parts)
+        parts += [f"{self.run.kept} kept from before"] if self.run.kept else []
+        if self.run.kept_failures:
+            parts.append(
+                f"{self.run.kept_failures} failed before (--retry-failed tries them again)"
+            )
+        rate = f" ({self.scored / seconds:.1f} pictures/s)" if self.scored else ""
+        return ", ".join([*parts, f"{seconds:.1f} s{rate}", *self._left(seconds)])
+
+    def _left(self, seconds: float) -> Iterator[str]:
+        done = self.scored + self.failed
+        if done and self.total is not None:
+            left = self.total - done - self.run.kept - self.run.kept_failures
+            if left > 0:
+                yield f"about {timedelta(seconds=round(seconds * left / done))} left"
+
+    def summary(self, output: Path | None, interrupted: bool) -> str:
+        """The line at the end of a run."""
+        line = self.standing()
+        line += f", rows in {output}" if output else ""
+        if interrupted:
+            line += " - interrupted" + (": give the same command to go on" if output else "")
+        return line
 
 
 def line(result: Score | Failure) -> str:
@@ -73,6 +104,13 @@ def line(result: Score | Failure) -> str:
 def printable(text: str) -> str:
     """Text without control characters, and writable whatever bytes a file's name is made of."""
     return re.sub(r"[\x00-\x1f\x7f]+", " ", text).encode(errors="backslashreplace").decode()
+
+
+def brief(result: Score | Failure) -> Score | Failure:
+    """A result without its views, to be kept."""
+    from magiqa.records import Score
+
+    return replace(result, views=()) if isinstance(result, Score) else result
 
 
 def ordered(results: list[Score | Failure], worst_first: bool) -> list[Score | Failure]:
@@ -110,20 +148,28 @@ def print_table(results: list[Score | Failure]) -> None:
         table.add_row(f"{result.score:.4f}", *(f"{cue:.4f}" for cue in cues), size, source, notes)
     if results:
         Console().print(table)
+    if len(results) == TABLE_ROWS:
+        Console(stderr=True).print(f"the first {TABLE_ROWS} are shown; -o FILE gets every row")
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[Tally], None]]:
-    """A line on stderr that follows the run, when stderr is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
+def progress(tally: Tally) -> Iterator[Callable[[], None]]:
+    """What follows the run on stderr: a live line on a terminal, one every 30 s in a log."""
+    live = sys.stderr.isatty()
+    told = time.monotonic()
+    with ExitStack() as stack:
+        if live:
+            from rich.console import Console
 
-    with Console(stderr=True).status("loading") as status:
+            show = stack.enter_context(Console(stderr=True).status("loading")).update
+            threading.Thread(target=tally.count_input, daemon=True).start()
+        else:
+            show = partial(print, file=sys.stderr, flush=True)
 
-        def update(tally: Tally) -> None:
-            rate = tally.scored / (time.monotonic() - tally.started)
-            status.update(f"{tally.scored} scored, {tally.failed} failed, {rate:.1f} pictures/s")
+        def tell() -> None:
+            nonlocal told
+            if time.monotonic() - told > (LIVE_SECONDS if live else LOG_SECONDS):
+                told = time.monotonic()
+                show(tally.standing())
 
-        yield update
+        yield tell

@@ -1,107 +1,181 @@
-"""Rows out: CSV and JSON Lines, written beside their final name and renamed at the end."""
+"""Rows -> CSV, JSON Lines or Parquet, whole or not at all."""
 
 from __future__ import annotations
 
 import csv
 import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, TypeAlias
 
 from magiqa.atomic import replacing
-from magiqa.errors import OutputError, nearest
-from magiqa.records import Failure, Score
+from magiqa.errors import MissingExtra, OutputError, nearest
+from magiqa.records import Failure, Item, Score
 from magiqa.settings import PromptPair, pair_name
 
-SUFFIXES = (".csv", ".jsonl")
+Row: TypeAlias = dict[str, Any]
+
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+ROWS_AT_ONCE = 10_000
 
 
-def row(result: Score | Failure, pairs: tuple[PromptPair, ...]) -> dict[str, Any]:
-    """The one row schema of every output; what does not apply is None."""
-    names = map(pair_name, pairs)
+def columns(pairs: Sequence[PromptPair]) -> dict[str, type]:
+    """The one schema of every output, column -> kind of its values; carried columns follow it."""
+    cues = ["score", "similarity", "magnitude", "weight", *map(pair_name, pairs)]
+    sizes = dict.fromkeys(("width", "height", "views"), int)
+    facts = {"backbone": str, "warnings": list, "error_kind": str, "error": str}
+    return {"source": str, "key": str, **dict.fromkeys(cues, float), **sizes, **facts}
+
+
+def row(item: Item, result: Score | Failure, pairs: Sequence[PromptPair]) -> Row:
+    """One picture's row; what does not apply is None."""
+    values: Row = dict.fromkeys(columns(pairs))
+    values |= {"source": item.source, "key": item.key or item.source, "warnings": []}
     if isinstance(result, Failure):
-        scored = dict.fromkeys(("score", "similarity", "magnitude", "weight", *names))
-        rest = dict.fromkeys(("width", "height", "views", "backbone"))
-        error = {"error_kind": result.kind, "error": result.text}
-        return {"source": result.source} | scored | rest | {"warnings": []} | error
-    return {
-        "source": result.source,
-        "score": result.score,
-        "similarity": result.similarity,
-        "magnitude": result.magnitude,
-        "weight": result.weight,
-        **{name: result.pairs[name] for name in names},
-        "width": result.width,
-        "height": result.height,
-        "views": len(result.views),
-        "backbone": result.backbone,
-        "warnings": list(result.warnings),
-        "error_kind": None,
-        "error": None,
-    }
+        return values | {"error_kind": result.kind, "error": result.text}
+    for name in ("score", "similarity", "magnitude", "weight", "width", "height", "backbone"):
+        values[name] = getattr(result, name)
+    return values | result.pairs | {"views": len(result.views), "warnings": list(result.warnings)}
 
 
-class Sink:
-    """An output file; however the block ends, the rows written so far are in it.
+def with_carried(values: Row, carried: Mapping[str, Any]) -> Row:
+    """A row and a manifest's other columns, which may not stand in for those of the schema."""
+    whole = dict(values)
+    for name, value in carried.items():
+        free = name
+        while free in whole:
+            free = f"input_{free}"
+        whole[free] = None if _not_finite(value) else value  # which JSON has not
+    return whole
 
-    What they rest on goes beside it, to OUT.meta.json, when it was told by `describe`.
+
+def _not_finite(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def check(path: Path) -> None:
+    """Refuse what cannot become an output, before any work is done. Raises OutputError."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise OutputError(
+            f"{path} - no output format {path.suffix or 'without a suffix'!r} - "
+            f"{nearest(path.suffix, SUFFIXES)}"
+        )
+    if path.is_dir():
+        raise OutputError(f"{path} - this is a folder - name a file in it")
+    if path.suffix.lower() == ".parquet":
+        _pyarrow()
+
+
+def write(
+    path: Path,
+    rows: Callable[[], Iterator[Row]],
+    pairs: Sequence[PromptPair],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write all rows under a temporary name, then rename; provenance goes with them.
+
+    Parquet holds it as metadata "magiqa", the others have OUT.meta.json beside them. `rows` is
+    called once or, for the names and types of carried columns, twice. Raises OutputError; an
+    earlier output stays as it was.
     """
+    suffix = path.suffix.lower()
+    try:
+        with replacing(path) as part:
+            if suffix == ".parquet":
+                _write_parquet(part, rows, pairs, provenance)
+            elif suffix == ".csv":
+                _write_csv(part, rows, pairs)
+            else:
+                with part.open("w", encoding="utf-8", errors="backslashreplace") as file:
+                    file.writelines(json.dumps(each, ensure_ascii=False) + "\n" for each in rows())
+        if suffix != ".parquet":
+            with replacing(path.with_name(f"{path.name}.meta.json")) as part:
+                part.write_text(json.dumps(provenance, indent=2) + "\n")
+    except OSError as error:
+        raise OutputError(
+            f"{path} - cannot be written ({error.strerror or error}) - free some space or mend the "
+            f"folder, and give the same command again: what was scored is kept in its journal"
+        ) from error
 
-    def __init__(self, path: Path, pairs: tuple[PromptPair, ...]) -> None:
-        """Open the output before any work is done. Raises OutputError."""
-        self.path = path
-        self._pairs = pairs
-        self._rows = 0
-        self._provenance: dict[str, Any] | None = None
-        if path.suffix.lower() not in SUFFIXES:
-            raise OutputError(
-                f"{path} - no output format {path.suffix or 'without a suffix'!r} - "
-                f"{nearest(path.suffix, SUFFIXES)}"
-            )
-        if path.is_dir():
-            raise OutputError(f"{path} - this is a folder - name a file in it")
-        self._replacing = replacing(path)
-        try:
-            self._part = self._replacing.__enter__()
-            self._file: TextIO = self._part.open(
-                "w", encoding="utf-8", errors="backslashreplace", newline=""
-            )
-        except OSError as error:
-            raise OutputError(
-                f"{path} - cannot be written ({error.strerror}) - name a file in a folder you may "
-                f"write to"
-            ) from error
-        self._csv = csv.writer(self._file) if path.suffix.lower() == ".csv" else None
-        if self._csv is not None:
-            self._csv.writerow(row(Failure("", "", ""), pairs))
 
-    def write(self, result: Score | Failure) -> None:
-        """Add one row."""
-        self._rows += 1
-        values = row(result, self._pairs)
-        if self._csv is not None:
-            self._csv.writerow((values | {"warnings": " ".join(values["warnings"])}).values())
-        else:
-            self._file.write(json.dumps(values, ensure_ascii=False) + "\n")
+def _kinds(rows: Callable[[], Iterator[Row]], pairs: Sequence[PromptPair]) -> dict[str, set[type]]:
+    """Columns -> the kinds of values in them: the schema's, then the carried ones'."""
+    schema = columns(pairs)
+    kinds = {name: {kind} for name, kind in schema.items()}
+    for each in rows():
+        for name, value in each.items():
+            if name not in schema:
+                kinds.setdefault(name, set()).add(_kind(value))
+    return kinds
 
-    def describe(self, provenance: dict[str, Any]) -> None:
-        """Tell what the rows rest on."""
-        self._provenance = provenance
 
-    def __enter__(self) -> Self:
-        return self
+def _kind(value: object) -> type:
+    """A kind that a column can have: all but numbers and truth are text."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str
+    return type(value) if isinstance(value, bool | int | float | None) else str
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
-        if error is not None and not self._rows:  # an earlier output stays as it was
-            self._replacing.__exit__(kind, error, trace)
-            return
-        self._replacing.__exit__(None, None, None)
-        if self._provenance is not None:
-            with replacing(self.path.with_name(f"{self.path.name}.meta.json")) as part:
-                part.write_text(json.dumps(self._provenance, indent=2) + "\n")
+
+def _write_csv(part: Path, rows: Callable[[], Iterator[Row]], pairs: Sequence[PromptPair]) -> None:
+    with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.DictWriter(file, list(_kinds(rows, pairs)))
+        writer.writeheader()
+        for each in rows():
+            flat = {name: _flat(value) for name, value in each.items()}
+            writer.writerow(flat | {"warnings": " ".join(each["warnings"])})
+
+
+def _flat(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
+def _write_parquet(
+    part: Path,
+    rows: Callable[[], Iterator[Row]],
+    pairs: Sequence[PromptPair],
+    provenance: Mapping[str, Any],
+) -> None:
+    pyarrow = _pyarrow()
+    types = {name: _arrow_type(pyarrow, kinds) for name, kinds in _kinds(rows, pairs).items()}
+    schema = pyarrow.schema(types.items(), metadata={"magiqa": json.dumps(provenance)})
+    texts = [name for name, kind in types.items() if kind == pyarrow.string()]
+    with pyarrow.parquet.ParquetWriter(part, schema) as writer:
+        batch: list[Row] = []
+        for each in rows():
+            batch.append(each | {name: _text(each.get(name)) for name in texts})
+            if len(batch) == ROWS_AT_ONCE:
+                writer.write_table(pyarrow.Table.from_pylist(batch, schema))
+                batch = []
+        if batch:
+            writer.write_table(pyarrow.Table.from_pylist(batch, schema))
+
+
+def _arrow_type(pyarrow: Any, found: set[type]) -> Any:
+    kinds = found - {type(None)}
+    if kinds == {list}:
+        return pyarrow.list_(pyarrow.string())
+    if kinds == {bool}:
+        return pyarrow.bool_()
+    if kinds == {int}:
+        return pyarrow.int64()
+    if kinds and kinds <= {int, float}:
+        return pyarrow.float64()
+    return pyarrow.string()
+
+
+def _text(value: Any) -> str | None:
+    """A value where only text can stand; names may hold bytes that are none."""
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtra("Parquet needs pyarrow - pip install 'magiqa[files]'") from None
+    return pyarrow

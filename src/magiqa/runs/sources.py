@@ -1,47 +1,99 @@
-"""Paths -> items: files as they are, folders with every picture below them, sorted."""
+"""What the user names -> items, streamed: the first is there before the last is listed."""
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from typing import cast
 
-from magiqa.errors import SourceError
+from magiqa.errors import MagiqaError, SourceError
 from magiqa.records import Failure, Item
-
-SUFFIXES = (
-    *(".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm"),
-    *(".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
-)
-"""What counts as a picture inside a folder; a file that is named itself is always tried."""
+from magiqa.runs import containers, folders, manifests, places, stores
 
 
-def list_items(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Item | Failure]:
-    """Items in the order of the paths; what leads to no picture is a Failure of kind SourceError.
+def list_items(
+    sources: Iterable[str | os.PathLike[str]], column: str | None = None
+) -> Iterator[Item | Failure]:
+    """Items in the order of the sources; what leads to no picture is a Failure in its place.
 
-    Hidden files and folders are passed over, links to folders are not followed.
+    A source is a file, a folder (every picture below it, sorted), a glob (** is any folders), a tar
+    shard or zip archive, a manifest (.csv, .tsv, .jsonl, .parquet; `column` names the pictures), a
+    URL (https://, or of a remote store: s3://, gs://, hf://, ...), or "-" for any of these on
+    stdin, a line each, or each ended by a zero byte as `find -print0` does.
     """
-    for path in map(Path, paths):
-        if path.is_dir():
-            empty = True
-            for picture in _pictures_below(path):
-                empty = False
-                yield Item(str(picture), picture)
-            if empty:
-                yield _failure(path, "no picture in this folder", "name files or another folder")
-        elif path.exists():
-            yield Item(str(path), path)
+    for source in sources:
+        if os.fspath(source) == "-":
+            listed = (entry for name in _standard_input() for entry in _entries(name, column))
+            yield from _or_failure("standard input", listed)
         else:
-            yield _failure(path, "there is no such file or folder", "check the path")
+            yield from _entries(os.fspath(source), column)
 
 
-def _pictures_below(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
-                yield Path(parent, name)
+def _standard_input() -> Iterator[str]:
+    lines = cast(io.BufferedReader, sys.stdin.buffer)
+    rest, end = b"", b""
+    while chunk := lines.read1(1 << 16):
+        end = end or (b"\0" if b"\0" in chunk else b"\n")
+        *names, rest = (rest + chunk).split(end)
+        yield from filter(None, map(_name, names))
+    yield from filter(None, [_name(rest)])
 
 
-def _failure(path: Path, got: str, mend: str) -> Failure:
-    return Failure(str(path), SourceError.__name__, f"{path} - {got} - {mend}")
+def _name(line: bytes) -> str:
+    return os.fsdecode(line.removesuffix(b"\r"))
+
+
+def _entries(source: str, column: str | None) -> Iterator[Item | Failure]:
+    found = (
+        entry
+        for place in _expanded(source)
+        for entry in ([place] if isinstance(place, Failure) else _at(place, column))
+    )
+    yield from _or_failure(source, found)
+
+
+def _expanded(source: str) -> Iterator[str | Failure]:
+    """The places that a glob, or the URL of a remote folder, stands for; else the source."""
+    if places.is_web(source):
+        return iter([source])
+    if places.is_url(source):
+        return stores.expand(source, places.is_picture)
+    return folders.expand(source)
+
+
+def _at(place: str, column: str | None) -> Iterator[Item | Failure]:
+    archive = containers.kind_of(place)
+    if not places.is_url(place) and os.path.isdir(place):
+        found = _below(place)
+    elif archive is not None:
+        found = (containers.tar_members if archive == "tar" else containers.zip_members)(place)
+    elif manifests.is_manifest(place):
+        found = manifests.rows(place, column)
+    else:
+        found = iter([places.item(place)])
+    return _or_failure(place, found)
+
+
+def _below(top: str) -> Iterator[Item | Failure]:
+    for folder in folders.walk(top):
+        if isinstance(folder, Failure):
+            yield folder
+        else:
+            yield from (places.item(file) for file in folder.files if places.is_picture(file))
+
+
+def _or_failure(place: str, entries: Iterator[Item | Failure]) -> Iterator[Item | Failure]:
+    """The entries; a Failure after them when they break off, or when there are none."""
+    found = False
+    try:
+        for entry in entries:
+            found = True
+            yield entry
+    except MagiqaError as error:
+        yield Failure(place, type(error).__name__, str(error))
+    else:
+        if not found:
+            text = f"{place} - no picture in it - name another folder or a picture"
+            yield Failure(place, SourceError.__name__, text)

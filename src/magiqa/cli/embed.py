@@ -1,0 +1,87 @@
+"""`magiqa embed` and `magiqa rescore`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from magiqa.cli import options, show
+from magiqa.cli.interrupts import Interrupts
+
+
+def embed(
+    paths: options.Paths,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where they are kept.")
+    ],
+    backbone: options.Backbone = None,
+    weights: options.Weights = None,
+    protocol: options.Protocol = "photo",
+    native: options.Native = False,
+    resize: options.Resize = None,
+    coverage: options.Coverage = "paper",
+    threads: options.Threads = None,
+    provider: options.Provider = None,
+    jobs: options.Jobs = 1,
+    column: options.Column = None,
+    shard: options.Shard = None,
+    retry_failed: options.RetryFailed = False,
+    restart: options.Restart = False,
+) -> None:
+    """Keep pictures' embeddings, to be scored under any settings later (rescore).
+
+    A run may end at any moment: the same command goes on with it.
+    """
+    settings = options.settings_of(None, protocol, native, resize, coverage)
+    from magiqa.runs.embeddings import EmbedRun
+    from magiqa.runs.pipeline import parse_shard
+
+    part = parse_shard(shard) if shard else (0, 1)
+    scorer = options.scorer_of(settings, backbone, weights, None, threads, provider)
+    with (
+        EmbedRun(
+            paths,
+            scorer,
+            output,
+            column=column,
+            shard=part,
+            jobs=jobs,
+            restart=restart,
+            retry_failed=retry_failed,
+        ) as run,
+        Interrupts(run.stop) as interrupts,
+    ):
+        tally = show.Tally(run)
+        with show.progress(tally) as progress:
+            for result in run:
+                tally.count(result)
+                progress()
+        run.finish()
+    typer.echo(tally.summary(output, interrupts.received is not None), err=True)
+    raise typer.Exit(interrupts.exit_code or tally.exit_code)
+
+
+def rescore(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `magiqa embed` wrote.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="Every row: .csv, .jsonl or .parquet."),
+    ],
+    backbone: options.Backbone = None,
+    weights: options.Weights = None,
+    prompts: options.Prompts = None,
+    tokenizer: options.Tokenizer = None,
+) -> None:
+    """Score kept embeddings under other prompts, without the pictures."""
+    import dataclasses
+
+    from magiqa.runs import embeddings, sinks
+
+    sinks.check(output)
+    settings = embeddings.settings_of(folder)
+    if prompts:
+        settings = dataclasses.replace(settings, prompts=options.prompts_of(prompts))
+    scorer = options.scorer_of(settings, backbone, weights, tokenizer, None, None)
+    embeddings.rescore_to(output, folder, scorer)

@@ -1,0 +1,181 @@
+"""Embeddings kept in a folder, to be scored again under other settings without the pictures.
+
+    scores.jsonl              a row a picture, as of any run, with two columns more: part, first
+    part-00000.safetensors    embeddings (views, D) float32, boxes (views, 4) of many pictures
+
+A picture's views are `views` rows of its part from row `first` on, in the order of its boxes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from magiqa.atomic import replacing
+from magiqa.errors import OutputError, SettingsError, SourceError
+from magiqa.records import Embedded, Failure, Item, Score
+from magiqa.runs import sinks
+from magiqa.runs.journal import Line
+from magiqa.runs.pipeline import Run
+from magiqa.runs.sinks import Row
+from magiqa.scorer import Scorer
+from magiqa.settings import Settings
+
+INDEX = "scores.jsonl"
+VIEWS_A_PART = 4096  # 16 MB of RN50; what a crash may cost
+SAME = ("positional_embedding", "coverage", "protocol", "max_pixels", "resize")
+"""Settings that embeddings rest on; the others are the equations' and may change."""
+
+
+class EmbedRun(Run):
+    """A run that also keeps each picture's embeddings; its output is a folder."""
+
+    def __init__(
+        self, paths: Iterable[str | os.PathLike[str]], scorer: Scorer, folder: Path, **options: Any
+    ) -> None:
+        """Take `Run`'s options. Raises what it raises."""
+        super().__init__(paths, scorer, folder / INDEX, **options)
+        self._folder = folder
+        self._kept_back: list[tuple[int, Line, Embedded]] = []
+
+    def finish(self) -> None:
+        """Write what is left and the index; parts that a crash left without rows are removed."""
+        self._write_part()
+        super().finish()
+        named = {row.get("part") for row in _rows(self._folder)}
+        for part in self._folder.glob("part-*.safetensors"):
+            if part.name not in named:
+                part.unlink()
+
+    def _record(self, position: int, line: Line, embedded: Embedded | Failure) -> None:
+        if isinstance(embedded, Failure):
+            super()._record(position, line, embedded)
+            return
+        self._kept_back.append((position, line, embedded))
+        if sum(len(each.boxes) for _, _, each in self._kept_back) >= VIEWS_A_PART:
+            self._write_part()
+
+    def _write_part(self) -> None:
+        """Bring a part to the disk, and only then the lines that point to it."""
+        if not self._kept_back:
+            return
+        numbers = [int(part.stem[5:]) for part in self._folder.glob("part-*.safetensors")]
+        name = f"part-{max(numbers, default=-1) + 1:05}.safetensors"
+        pictures = [embedded for _, _, embedded in self._kept_back]
+        tensors = {
+            "embeddings": np.concatenate([each.embeddings for each in pictures]),
+            "boxes": np.concatenate([np.asarray(each.boxes, np.int32) for each in pictures]),
+        }
+        try:
+            with replacing(self._folder / name) as part:
+                save_file(tensors, part)
+        except (OSError, SafetensorError) as error:
+            raise OutputError(
+                f"{self._folder / name} - cannot be written ({error}) - free some space and give "
+                f"the same command again: what was kept before stays"
+            ) from error
+        first = 0
+        for position, line, embedded in self._kept_back:
+            own = {"part": name, "first": first}
+            super()._record(position, line | {"carried": line["carried"] | own}, embedded)
+            first += len(embedded.boxes)
+        self._kept_back = []
+
+
+def load_embeddings(folder: str | os.PathLike[str]) -> Iterator[Embedded | Failure]:
+    """What `magiqa embed` kept, in the order of its input. Raises SourceError."""
+    opened: tuple[str, Any, Any] = ("", None, None)
+    for row in _rows(Path(folder)):
+        if row["error"] is not None:
+            yield Failure(row["source"], row["error_kind"], row["error"])
+            continue
+        if opened[0] != row["part"]:
+            opened = (row["part"], *_part(Path(folder, row["part"])))
+        views = slice(row["first"], row["first"] + row["views"])
+        yield Embedded(
+            source=row["source"],
+            width=row["width"],
+            height=row["height"],
+            warnings=tuple(row["warnings"]),
+            boxes=tuple((int(a), int(b), int(c), int(d)) for a, b, c, d in opened[2][views]),
+            embeddings=opened[1][views],
+        )
+
+
+def rescore(folder: str | os.PathLike[str], scorer: Scorer) -> Iterator[Score | Failure]:
+    """Scores of kept embeddings under the scorer's settings.
+
+    Raises SettingsError when the embeddings rest on another model, or on other settings of those
+    that move them (SAME); SourceError when there are none.
+    """
+    about = _provenance(Path(folder))
+    now = json.loads(json.dumps(scorer.provenance))
+    was, is_now = ({**each["settings"], **each} for each in (about, now))
+    changed = [
+        f"{name} was {was[name]!r}, is {is_now[name]!r}"
+        for name in ("backbone", "weights_hash", *SAME)
+        if was[name] != is_now[name]
+    ]
+    if changed:
+        raise SettingsError(
+            f"{folder} - embedded otherwise: {'; '.join(changed)} - score with the same, or embed "
+            f"the pictures anew"
+        )
+    for entry in load_embeddings(folder):
+        yield entry if isinstance(entry, Failure) else scorer.score_embedded(entry)
+
+
+def rescore_to(output: Path, folder: Path, scorer: Scorer) -> None:
+    """Write kept embeddings' scores under the scorer's settings; keys and carried columns stay."""
+    before = sinks.columns(settings_of(folder).pairs)
+    pairs = scorer.settings.pairs
+
+    def rows() -> Iterator[Row]:
+        for kept, result in zip(_rows(folder), rescore(folder, scorer), strict=True):
+            item = Item(kept["source"], None, key=kept["key"])
+            own = ("part", "first", *before)
+            carried = {name: value for name, value in kept.items() if name not in own}
+            yield sinks.with_carried(sinks.row(item, result, pairs), carried)
+
+    sinks.write(output, rows, pairs, scorer.provenance)
+
+
+def settings_of(folder: Path) -> Settings:
+    """The settings that pictures were embedded under. Raises SourceError."""
+    return Settings(**_provenance(folder)["settings"])
+
+
+def _provenance(folder: Path) -> dict[str, Any]:
+    with _opened(folder / f"{INDEX}.meta.json") as file:
+        about: dict[str, Any] = json.load(file)
+    return about
+
+
+def _rows(folder: Path) -> Iterator[dict[str, Any]]:
+    with _opened(folder / INDEX) as file:
+        yield from map(json.loads, file)
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open(encoding="utf-8")
+    except OSError as error:
+        raise SourceError(
+            f"{path.parent} - holds no finished embeddings ({error.strerror}: {path.name}) - name "
+            f"the folder that `magiqa embed` wrote"
+        ) from error
+
+
+def _part(path: Path) -> tuple[Any, Any]:
+    try:
+        with safe_open(path, framework="np") as file:
+            return file.get_tensor("embeddings"), file.get_tensor("boxes")
+    except (SafetensorError, OSError) as error:
+        raise SourceError(f"{path} - cannot be read ({error}) - embed the pictures anew") from error

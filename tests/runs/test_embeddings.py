@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import recipe
+from magiqa import Failure, Score, Scorer, Settings, SettingsError, SourceError
+from magiqa.runs import embeddings
+from magiqa.runs.embeddings import EmbedRun, load_embeddings, rescore, rescore_to
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[str]:
+    paths = [tmp_path / f"{seed}.png" for seed in range(5)]
+    for seed, path in enumerate(paths):
+        Image.fromarray(recipe.picture(230 + 30 * seed, 300, seed)).save(path)
+    (tmp_path / "text.png").write_text("no picture")
+    return [*map(str, paths[:3]), str(tmp_path / "text.png"), *map(str, paths[3:])]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "kept"
+
+
+def embed(pictures: list[str], scorer: Scorer, folder: Path, **options: bool) -> int:
+    with EmbedRun(pictures, scorer, folder, **options) as run:
+        new = sum(1 for _ in run)
+        run.finish()
+    return new
+
+
+@pytest.mark.parametrize("views_a_part", [1, 5, 4096])
+def test_rescoring_gives_the_scores_of_scoring(
+    pictures: list[str],
+    folder: Path,
+    tiny: Scorer,
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    views_a_part: int,
+) -> None:
+    monkeypatch.setattr(embeddings, "VIEWS_A_PART", views_a_part)
+    assert embed(pictures, tiny, folder) == 6
+    other = Scorer(weights=checkpoint, settings=Settings(prompts="contrast", weight=0.3))
+    for scorer in (tiny, other):
+        wanted = scorer.score_many(pictures, on_error="return")
+        for got, score in zip(rescore(folder, scorer), wanted, strict=True):
+            if isinstance(score, Failure):
+                assert got == score
+            else:
+                assert isinstance(got, Score)
+                assert got.score == pytest.approx(score.score, abs=1e-6)
+                assert [view.box for view in got.views] == [view.box for view in score.views]
+                assert (got.source, got.width, got.warnings) == (
+                    score.source,
+                    score.width,
+                    score.warnings,
+                )
+
+
+def test_an_embedding_survives_whatever_ends_the_run(
+    pictures: list[str], folder: Path, tiny: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "VIEWS_A_PART", 1)
+    with EmbedRun(pictures, tiny, folder) as run:
+        for number, _ in enumerate(run):
+            if number == 2:
+                break  # as a kill would, without finish
+    orphan = folder / "part-00099.safetensors"
+    orphan.write_bytes(b"a crash came between the part and its lines")
+    assert embed(pictures, tiny, folder) == 6 - 3
+    assert not orphan.exists()
+    assert len(list(load_embeddings(folder))) == 6
+    assert embed(pictures, tiny, folder) == 0
+    assert len(list(load_embeddings(folder))) == 6
+
+
+def test_rows_keep_their_keys_and_a_manifests_columns(
+    pictures: list[str], folder: Path, tiny: Scorer, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "list.jsonl"
+    lines = [json.dumps({"path": Path(each).name, "label": "x"}) for each in pictures]
+    manifest.write_text("\n".join(lines))
+    embed([str(manifest)], tiny, folder)
+    rescore_to(tmp_path / "out.jsonl", folder, tiny)
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["key"] for row in rows] == [Path(each).name for each in pictures]
+    assert {row["label"] for row in rows} == {"x"}
+    assert "part" not in rows[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (Settings(coverage="full"), r"embedded otherwise: coverage was 'paper', is 'full' - score"),
+        (Settings(resize=(300, 300)), r"resize was None, is \[300, 300\]"),
+        (Settings(positional_embedding=True), r"positional_embedding was False, is True"),
+    ],
+)
+def test_what_embeddings_rest_on_must_be_the_same(
+    pictures: list[str], folder: Path, tiny: Scorer, checkpoint: Path, settings: Settings, text: str
+) -> None:
+    embed(pictures[:1], tiny, folder)
+    with pytest.raises(SettingsError, match=text):
+        list(rescore(folder, Scorer(weights=checkpoint, settings=settings)))
+
+
+def test_a_folder_without_embeddings_is_told(tmp_path: Path, tiny: Scorer) -> None:
+    with pytest.raises(SourceError, match=r"holds no finished embeddings \(No such file.*\)"):
+        list(rescore(tmp_path, tiny))
+
+
+def test_a_lost_part_is_told(pictures: list[str], folder: Path, tiny: Scorer) -> None:
+    embed(pictures, tiny, folder)
+    (folder / "part-00000.safetensors").unlink()
+    with pytest.raises(SourceError, match=r"part-00000\.safetensors - cannot be read"):
+        list(load_embeddings(folder))
