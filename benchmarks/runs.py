@@ -68,7 +68,7 @@ def main() -> None:
     report = Report(
         "runs",
         f"tiny-resnet, {PICTURES} JPEG pictures of 256x256 through a run with journal and CSV; "
-        f"wall time; ideal: cores over the CPU seconds a picture takes to decode and to encode, alone",
+        f"wall time; ideal: cores over the CPU seconds a picture takes to decode and encode, alone",
     )
     weights = inputs.checkpoint("tiny-resnet")
     decoding, encoding = map(float, _printed(ALONE, weights, folder))
