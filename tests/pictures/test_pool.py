@@ -352,9 +352,11 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 SCRIPT = """
-import sys
+import signal, sys
 from magiqa import Item, Settings
 from magiqa.pictures.pool import DecodePool
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
 print("main", flush=True)
 paths = sys.argv[1:]

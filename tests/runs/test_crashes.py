@@ -121,10 +121,10 @@ def test_killed_30_times_every_picture_has_one_row_with_the_same_values(
     for kill in range(KILLS):
         with command.start() as process:
             if kill % 5:
-                _lines(process.stdout, int(moments.integers(1, COUNT * 2 // KILLS)))
+                _lines(process.stdout, int(moments.integers(1, COUNT // KILLS)))
                 time.sleep(moments.uniform(0, 0.02))
             else:  # while it starts, too
-                time.sleep(moments.uniform(0, 1))
+                time.sleep(moments.uniform(0, 0.8))
             process.kill()
             process.communicate()
         if kill % 3 == 0 and journal.exists():  # no kill tears a line; a power cut does
