@@ -86,6 +86,22 @@ def test_a_finished_run_scores_nothing_again(tiny: Scorer, folder: Path, output:
     assert names(output) == ALL
 
 
+def test_the_journal_keeps_what_maps_are_drawn_from(tiny: Scorer, output: Path) -> None:
+    picture = output.parent / "large.png"
+    Image.fromarray(recipe.picture(260, 360, 1)).save(picture)
+    broken = output.parent / "broken.png"
+    broken.write_text("a text")
+    [score] = score_paths([picture], tiny)
+    assert isinstance(score, Score)
+    finished(tiny, output, picture, broken)
+    _, scored, failed = rows(output.with_name("out.jsonl.journal.jsonl"))
+    assert scored["views"]["size"] == [360, 260]
+    for cue in ("score", "similarity", "magnitude"):
+        values = [getattr(view, cue) for view in score.views]
+        assert scored["views"][cue] == pytest.approx(values, abs=1e-4)
+    assert failed["views"] is None
+
+
 def test_a_stopped_run_leaves_an_output_and_goes_on(
     tiny: Scorer, folder: Path, output: Path, tmp_path: Path
 ) -> None:

@@ -4,7 +4,8 @@ A line is written whole or not at all, and no more than a second's lines wait to
 Whatever ends a run, its journal is good up to a torn last line, which the next run cuts off.
 
     header   {"magiqa_journal": 1, "input": {...}, "provenance": {...}}
-    line     {"source": ..., "occurrence": 1, "stamp": ..., "row": {...}, "carried": {...}}
+    line     {"source": ..., "occurrence": 1, "stamp": ..., "row": {...}, "carried": {...},
+              "views": {"size": [w, h], "score": [...], "similarity": [...], "magnitude": [...]}}
 
 The key of a line is its source and occurrence number, for a source may be named twice; the last
 line of a key counts.

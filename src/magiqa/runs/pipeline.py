@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from magiqa.errors import SettingsError
 from magiqa.pictures.pool import DecodePool
@@ -94,6 +94,7 @@ class Run:
                         "stamp": item.stamp,
                         "row": sinks.row(item, result, self._pairs),
                         "carried": dict(item.carried),
+                        "views": _views(result),
                     }
                     self._record(position, line, entry)
                 yield result
@@ -168,6 +169,18 @@ class Run:
                 continue
             self._waiting.append((len(self._order) - 1, occurrence, item))
             yield entry
+
+
+def _views(result: Score | Failure) -> dict[str, Any] | None:
+    """What quality maps are drawn from, a list a cue: windows row by row, the thumbnail last.
+
+    The size is the picture's as scored; boxes follow from it and the coverage.
+    """
+    if isinstance(result, Failure):
+        return None
+    cues = ("score", "similarity", "magnitude")
+    numbers = {cue: [round(getattr(view, cue), 4) for view in result.views] for cue in cues}
+    return {"size": result.views[-1].box[2:], **numbers}
 
 
 class _Occurrences:
