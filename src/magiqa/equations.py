@@ -75,11 +75,16 @@ def magnitude_cue(F: Array, kind: Magnitude = "box-cox", box_cox_lambda: float =
     xp = array_namespace(F)
     if kind == "l2":
         return xp.sqrt(xp.sum(F * F, axis=-1))
-    A = xp.abs(F)
     if kind == "l1":
-        return xp.mean(A, axis=-1)
-    sigma = xp.std(A, axis=-1, correction=1, keepdims=True)
-    return xp.mean(box_cox(A / (sigma + EPSILON), box_cox_lambda), axis=-1)
+        return xp.mean(xp.abs(F), axis=-1)
+    return xp.mean(box_cox(scale_free(F), box_cox_lambda), axis=-1)
+
+
+def scale_free(F: Array) -> Array:
+    """Eq. 7-8: (views, D), |F| over its standard deviation within the view."""
+    xp = array_namespace(F)
+    A = xp.abs(F)
+    return A / (xp.std(A, axis=-1, correction=1, keepdims=True) + EPSILON)
 
 
 def box_cox(A: Array, box_cox_lambda: float) -> Array:

@@ -38,7 +38,8 @@ class Picture:
 
     source: str
     pixels: NDArray[np.uint8] | NDArray[np.float32]
-    """(H, W, 3), RGB, 0..255; float32 when the user's own pixels were."""
+    """(H, W, 3), RGB, 0..255; float32 when the user's own pixels were. In memory a decoded picture
+    is planes, (3, H, W): what views are cut from."""
     width: int
     """The picture's own width, upright, before any scaling."""
     height: int

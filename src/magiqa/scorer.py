@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
@@ -13,15 +11,19 @@ import numpy as np
 import magiqa
 from magiqa import equations
 from magiqa.clip.anchors import load_anchors
-from magiqa.clip.onnx_engine import OnnxEncoder
+from magiqa.clip.onnx_engine import OnnxEncoder, available_cores
 from magiqa.clip.towers import Floats
 from magiqa.clip.weights import open_checkpoint
 from magiqa.errors import PictureError, SettingsError
-from magiqa.pictures import decode, views
+from magiqa.packing import Packer
+from magiqa.pictures import decode
 from magiqa.records import Embedded, Failure, Item, Picture, Score, ViewScore
 from magiqa.settings import Settings, pair_name
+from magiqa.whole import embed_whole
 
 OnError: TypeAlias = Literal["raise", "return"]
+
+LANES = 2  # micro-batches encoded at a time (docs/decisions/0011)
 
 
 class Scorer:
@@ -47,8 +49,9 @@ class Scorer:
         """Load a released backbone (default RN50) or the checkpoint in the file `weights`.
 
         `tokenizer` is CLIP's vocabulary, needed for own prompts alone; that of a released backbone
-        is fetched from the hub when it is None. `threads` and `provider` go to ONNX Runtime;
-        `micro_batch` views are encoded at once, which changes memory and not scores. Raises
+        is fetched from the hub when it is None. `threads` threads encode, None: one a core, on ONNX
+        Runtime's `provider`. `micro_batch` views go through the network at once and, if there are
+        threads for it, two micro-batches at a time: memory depends on it, scores do not. Raises
         WeightsError, SettingsError, OutputError.
         """
         if micro_batch < 1:
@@ -57,8 +60,15 @@ class Scorer:
         checkpoint = open_checkpoint(backbone, weights)
         self.backbone = checkpoint.architecture.backbone
         self.anchors = load_anchors(checkpoint, self.settings.pairs, tokenizer)
+        threads = threads or available_cores()
+        whole = self.settings.coverage == "whole"
+        self._lanes = 1 if whole else min(threads, LANES)
         self._encoder = OnnxEncoder(
-            checkpoint, self.settings.positional_embedding, threads, provider
+            checkpoint,
+            self.settings.positional_embedding,
+            threads - self._lanes + 1,  # a lane is a thread itself
+            provider,
+            whole,
         )
         self._micro_batch = micro_batch
         self.provenance: dict[str, Any] = {
@@ -103,7 +113,7 @@ class Scorer:
         """Scores in the order of the items, each as soon as its views are through.
 
         A Picture among the items is decoded already, a Failure is passed on in its place. Memory is
-        bounded whatever the number of items: no more is read ahead than one micro-batch of views.
+        bounded whatever the number of items: three micro-batches of views are read ahead.
         """
         for entry in self.stream_embeddings(items, on_error):
             yield entry if isinstance(entry, Failure) else self.score_embedded(entry)
@@ -114,7 +124,11 @@ class Scorer:
         """`stream` up to the equations; `score_embedded` does the rest, now or another day."""
         if on_error not in get_args(OnError):
             raise SettingsError(f'on_error - got {on_error!r} - give "raise" or "return"')
-        yield from self._embedded(self._read(items, on_error))
+        if self.settings.coverage == "whole":
+            yield from embed_whole(self._read(items, on_error), self._encoder, on_error)
+            return
+        packer = Packer(self._encode, self._encoder.dimensions, self._micro_batch, self._lanes)
+        yield from packer.stream(self._read(items, on_error), self.settings.coverage)
 
     def embed(self, picture: Any) -> Floats:
         """Each view's unnormalised embedding F, (views, D): windows row by row, thumbnail last."""
@@ -174,58 +188,6 @@ class Scorer:
                     raise
                 yield Failure(item.source, type(error).__name__, str(error))
 
-    def _embedded(self, pictures: Iterable[Picture | Failure]) -> Iterator[Embedded | Failure]:
-        """Pack views of many pictures into full micro-batches; yield in the order of arrival."""
-        waiting: deque[_Waiting | Failure] = deque()
-        batch = np.empty((self._micro_batch, 3, views.SIDE, views.SIDE), np.float32)
-        owners: list[tuple[_Waiting, int]] = []
-
-        def encode() -> None:
-            embeddings = self._encode(batch[: len(owners)])
-            for (entry, view), embedding in zip(owners, embeddings, strict=True):
-                entry.embedded.embeddings[view] = embedding
-                entry.missing -= 1
-            owners.clear()
-
-        def done() -> Iterator[Embedded | Failure]:
-            while waiting:
-                first = waiting[0]
-                if isinstance(first, _Waiting) and first.missing:
-                    return
-                waiting.popleft()
-                yield first.embedded if isinstance(first, _Waiting) else first
-
-        for picture in pictures:
-            if isinstance(picture, Failure):
-                waiting.append(picture)
-            else:
-                entry = self._waiting(picture)
-                waiting.append(entry)
-                channels_first = np.moveaxis(picture.pixels, -1, 0)
-                *windows, _ = entry.embedded.boxes
-                for view in range(entry.missing):
-                    batch[len(owners)] = (
-                        views.window(channels_first, windows[view])
-                        if view < len(windows)
-                        else views.thumbnail(channels_first)
-                    )
-                    owners.append((entry, view))
-                    if len(owners) == len(batch):
-                        encode()
-            yield from done()
-        if owners:
-            encode()
-        yield from done()
-
-    def _waiting(self, picture: Picture) -> _Waiting:
-        height, width = picture.pixels.shape[:2]
-        boxes = tuple(views.boxes(width, height, self.settings.coverage))
-        embeddings = np.empty((len(boxes), self._encoder.dimensions), np.float32)
-        embedded = Embedded(
-            picture.source, picture.width, picture.height, picture.warnings, boxes, embeddings
-        )
-        return _Waiting(embedded, missing=len(boxes))
-
     def _encode(self, views: Floats) -> Floats:
         """Embeddings of a micro-batch; where memory is short, in halves from now on."""
         step = min(self._micro_batch, len(views))
@@ -237,15 +199,6 @@ class Scorer:
             self._micro_batch = (step + 1) // 2
             return self._encode(views)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    """A picture on its way through the encoder, without its pixels."""
-
-    embedded: Embedded
-    missing: int
-    """Views that are not encoded yet."""
 
 
 def _name(picture: Any, index: int) -> str:

@@ -13,7 +13,7 @@ from magiqa.errors import SettingsError, nearest
 
 PromptPair: TypeAlias = tuple[str, str]
 Magnitude: TypeAlias = Literal["box-cox", "l1", "l2"]
-Coverage: TypeAlias = Literal["paper", "full"]
+Coverage: TypeAlias = Literal["paper", "full", "whole"]
 Protocol: TypeAlias = Literal["photo", "paper"]
 
 PRESETS: dict[str, tuple[PromptPair, ...]] = {
@@ -59,7 +59,8 @@ class Settings:
     positional_embedding: bool = False
     """Keep the image tower's positional embedding; the paper leaves it out."""
     coverage: Coverage = "paper"
-    """"paper" leaves the right and bottom remainder to the thumbnail, "full" adds edge windows."""
+    """"paper" leaves the right and bottom remainder to the thumbnail, "full" adds edge windows;
+    "whole" is a single view, the picture itself at its own size, for residual backbones alone."""
     protocol: Protocol = "photo"
     """"photo": upright, sRGB, over white, at most max_pixels; "paper": as the authors' code."""
     max_pixels: int | None = 1024 * 768
@@ -92,6 +93,11 @@ class Settings:
             raise SettingsError(
                 f"magnitude={self.magnitude!r} - got weight={self.weight!r} - the paper fuses "
                 f"only Box-Cox magnitudes: add weight=0 for the magnitude alone"
+            )
+        if self.coverage == "whole" and self.positional_embedding:
+            raise SettingsError(
+                'positional_embedding - got True with coverage="whole" - it is made for 224x224: '
+                "leave one of them out"
             )
         if self.max_pixels is not None:
             self._set("max_pixels", _count("max_pixels", self.max_pixels))

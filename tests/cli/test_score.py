@@ -75,7 +75,7 @@ def test_an_output_gets_every_row_whatever_is_shown(run: Run, folder: Path, tiny
     assert line.split("\t")[1] == best["source"]
     meta = json.loads((folder / "out.jsonl.meta.json").read_text())
     assert meta == tiny.provenance
-    assert rows[0]["score"] == tiny(rows[0]["source"]).score
+    assert rows[0]["score"] == pytest.approx(tiny(rows[0]["source"]).score, abs=1e-6)
 
 
 def test_sorting_and_filters(run: Run, folder: Path) -> None:

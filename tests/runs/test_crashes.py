@@ -182,8 +182,8 @@ with Interrupts(lambda: print("stopping", flush=True)):
         assert process.wait(10) == -sent
 
 
-def test_two_runs_on_one_output(checkpoint: Path, few: Path, tmp_path: Path) -> None:
-    command = Command(checkpoint, few, tmp_path / "out.jsonl")
+def test_two_runs_on_one_output(checkpoint: Path, pictures: Path, tmp_path: Path) -> None:
+    command = Command(checkpoint, pictures, tmp_path / "out.jsonl")
     with command.start() as process:
         _lines(process.stdout, 1)
         code, told = command.run()

@@ -68,7 +68,7 @@ def test_folders_and_files_give_rows_in_order(tiny: Scorer, tmp_path: Path) -> N
     assert isinstance(gone, Failure)
     assert isinstance(scored, Score)
     assert scored == again
-    assert scored.score == tiny(tmp_path / "b.png").score
+    assert scored.score == pytest.approx(tiny(tmp_path / "b.png").score, abs=1e-6)
 
 
 def test_decode_workers_change_nothing(tiny: Scorer, folder: Path) -> None:
@@ -103,9 +103,9 @@ def test_the_journal_keeps_what_maps_are_drawn_from(tiny: Scorer, output: Path) 
 
 
 def test_a_stopped_run_leaves_an_output_and_goes_on(
-    tiny: Scorer, folder: Path, output: Path, tmp_path: Path
+    tiny: Scorer, checkpoint: Path, folder: Path, output: Path, tmp_path: Path
 ) -> None:
-    with Run([folder], tiny, output) as run:
+    with Run([folder], Scorer(weights=checkpoint, micro_batch=1), output) as run:
         results = iter(run)
         next(results)
         run.stop()

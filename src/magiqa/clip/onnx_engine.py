@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,13 +34,20 @@ class OnnxEncoder:
         positional_embedding: bool = False,
         threads: int | None = None,
         provider: str | None = None,
+        whole: bool = False,
     ) -> None:
         """Open the cached graph, building it first if this checkpoint has none.
 
-        `threads` None leaves the number to ONNX Runtime. Raises SettingsError for a provider that
-        is not there, WeightsError and OutputError for what stands in the way of the graph.
+        `threads` None leaves the number to ONNX Runtime; with `whole` it takes pictures of any
+        size, one by one. Raises SettingsError for a provider that is not there and a backbone that
+        takes 224x224 alone, WeightsError and OutputError for what stands in the way of the graph.
         """
-        graph = _image_graph(checkpoint, positional_embedding)
+        if whole and checkpoint.architecture.patch is not None:
+            raise SettingsError(
+                f"coverage='whole' - {checkpoint.architecture.backbone} takes 224x224 alone - use "
+                f"a residual backbone, such as RN50"
+            )
+        graph = _image_graph(checkpoint, positional_embedding, whole)
         self._session = _session(str(graph), threads, provider)
         self.dimensions: int = self._session.get_outputs()[0].shape[1]
         import onnxruntime
@@ -48,7 +57,8 @@ class OnnxEncoder:
     def __call__(self, views: Floats) -> Floats:
         """Views (N, 3, 224, 224), values 0..255 -> unnormalised embeddings (N, D).
 
-        Raises MemoryError when there is none for so many views.
+        With `whole`, one picture (1, 3, H, W) with no side under 32 -> (1, D). Raises MemoryError
+        when there is none for so many views.
         """
         try:
             embeddings: Floats = self._session.run(None, {"views": views})[0]
@@ -80,6 +90,13 @@ def encode_text(checkpoint: Checkpoint, token_ids: Sequence[Sequence[int]]) -> F
         None, {"tokens": x, "end": end}
     )[0]
     return embeddings[:, 0]
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class OnnxOps:
@@ -200,19 +217,24 @@ def _external(weights: Mapping[str, Floats]) -> list[onnx.TensorProto]:
     return tensors
 
 
-def _image_graph(checkpoint: Checkpoint, positional_embedding: bool) -> Path:
-    """The image tower's portable graph in the cache; built and written when it is not there."""
+def _image_graph(checkpoint: Checkpoint, positional_embedding: bool, whole: bool) -> Path:
+    """The image tower's portable graph in the cache; built and written when it is not there.
+
+    The graph for whole pictures lies beside the other one: they share their data.
+    """
     positions = "-positions" if positional_embedding else ""
     folder = checkpoint.cache / f"image{positions}-v{GRAPH_VERSION}"
-    graph = folder / "tower.onnx"
+    graph = folder / ("whole.onnx" if whole else "tower.onnx")
     if graph.exists():
         return graph
     architecture = checkpoint.architecture
     weights = towers.prepare_image(checkpoint.read, architecture, positional_embedding)
     ops = OnnxOps(weights)
-    output = towers.image_tower(ops, ops.names, architecture, "views")
+    output = towers.image_tower(ops, ops.names, architecture, "views", whole)
     views: list[int | str] = ["N", 3, towers.VIEW_SIDE, towers.VIEW_SIDE]
-    model = ops.model({"views": views}, output, ["N", architecture.embedding])
+    if whole:
+        views = [1, 3, "H", "W"]
+    model = ops.model({"views": views}, output, [views[0], architecture.embedding])
     try:
         with replacing(folder / DATA) as part, part.open("wb") as file:
             for values in weights.values():

@@ -24,6 +24,7 @@ Read: TypeAlias = Callable[[str], Floats]
 
 EPSILON = 1e-5  # of batch norm and layer norm
 VIEW_SIDE = 224  # for every backbone, as in the released code
+STRIDE = 32  # of a residual tower: a view becomes 7x7 places
 PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of pixels in 0..1
 PIXEL_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -73,11 +74,17 @@ def prepare_image(
     return weights
 
 
-def image_tower(ops: Ops[T], weights: Mapping[str, T], architecture: Architecture, x: T) -> T:
-    """Views (N, 3, 224, 224) with values in 0..255 -> unnormalised embeddings (N, D)."""
+def image_tower(
+    ops: Ops[T], weights: Mapping[str, T], architecture: Architecture, x: T, whole: bool = False
+) -> T:
+    """Views (N, 3, 224, 224) with values in 0..255 -> unnormalised embeddings (N, D).
+
+    With `whole`, one picture (1, 3, H, W) of any size from 32x32 on, by a residual tower whose
+    positional embedding is left out.
+    """
     x = ops.subtract(x, weights["mean"])
     if architecture.patch is None:
-        return _residual_tower(ops, weights, architecture, x)
+        return _residual_tower(ops, weights, architecture, x, whole)
     return _vision_tower(ops, weights, architecture, architecture.patch, x)
 
 
@@ -142,7 +149,9 @@ def _prepare_residual(
     return weights
 
 
-def _residual_tower(ops: Ops[T], weights: Mapping[str, T], architecture: Architecture, x: T) -> T:
+def _residual_tower(
+    ops: Ops[T], weights: Mapping[str, T], architecture: Architecture, x: T, whole: bool
+) -> T:
     def conv(x: T, name: str, stride: int = 1, padding: int = 0) -> T:
         return ops.conv(x, weights[f"{name}.weight"], weights[f"{name}.bias"], stride, padding)
 
@@ -160,13 +169,15 @@ def _residual_tower(ops: Ops[T], weights: Mapping[str, T], architecture: Archite
             if block == 0:
                 x = conv(ops.average_pool(x, 2) if shrink else x, f"{name}.downsample.0")
             x = ops.relu(ops.add(y, x))
-    return _attention_pool(ops, weights, architecture.pool_width, x)
+    width = architecture.pool_width
+    shape = (1, width, -1) if whole else (-1, width, (VIEW_SIDE // STRIDE) ** 2)
+    return _attention_pool(ops, weights, width, ops.reshape(x, shape))
 
 
 def _attention_pool(ops: Ops[T], weights: Mapping[str, T], width: int, x: T) -> T:
-    """Feature maps (N, C, 7, 7) -> (N, D): attention of the mean token to all tokens."""
+    """Feature maps (N, C, places) -> (N, D): attention of the mean token to all tokens."""
     heads = width // HEAD_WIDTH
-    tokens = ops.transpose(ops.reshape(x, (-1, width, (VIEW_SIDE // 32) ** 2)), (0, 2, 1))
+    tokens = ops.transpose(x, (0, 2, 1))
     tokens = ops.concat([ops.mean(tokens, axis=1), tokens], axis=1)
     if "positional_embedding" in weights:
         tokens = ops.add(tokens, weights["positional_embedding"])

@@ -145,7 +145,7 @@ def _pixels(source: str, image: Image.Image, settings: Settings) -> Pixels:
     orientation = _orientation(image) if photo else 1
     convert = _photo_rgb(source, image) if photo else _converted
     sides = image.size if orientation > 4 else image.size[::-1]
-    pixels: Pixels = np.empty((*sides, 3), np.uint8)
+    pixels: Pixels = np.moveaxis(np.empty((3, *sides), np.uint8), 0, -1)
     stored = STORED[orientation](pixels) if orientation in STORED else pixels
     for top in range(0, image.height, BAND):
         bottom = min(top + BAND, image.height)
@@ -229,14 +229,13 @@ def _within(max_pixels: int | None, width: int, height: int) -> tuple[int, int] 
 
 
 def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Pillow's bicubic; floats a channel at a time, kept within 0..255."""
-    if pixels.dtype == np.uint8:
-        return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+    """Pillow's bicubic, a channel at a time; floats are kept within 0..255."""
     channels = [
-        Image.fromarray(pixels[:, :, channel]).resize(size, Image.Resampling.BICUBIC)
-        for channel in range(3)
+        np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.BICUBIC))
+        for channel in np.moveaxis(pixels, -1, 0)
     ]
-    return np.stack([np.asarray(channel) for channel in channels], axis=2).clip(0, 255)
+    resized = np.moveaxis(np.stack(channels), 0, -1)
+    return resized if pixels.dtype == np.uint8 else resized.clip(0, 255)
 
 
 def _from_array(source: str, data: Any) -> Pixels:

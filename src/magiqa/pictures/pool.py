@@ -69,7 +69,7 @@ class DecodePool:
         self._settings = settings
         self._seconds = seconds
         self._memory = memory
-        self._ahead = 2 * jobs
+        self._ahead = 2 * jobs + 6
         in_place = jobs == 0 or multiprocessing.parent_process() is not None
         # a thread per worker writes to it, waits for it and replaces it
         self._threads = None if in_place else ThreadPoolExecutor(jobs, "magiqa-decode")
@@ -237,13 +237,12 @@ class _Worker:
         reply = json.loads(self._receive(seconds))
         if "failure" in reply:
             return Failure(item.source, PictureError.__name__, reply["failure"])
-        pixels = np.empty(reply["shape"], np.uint8)
-        whole(os.preadv, self._pixels, pixels)
-        if pixels.nbytes > _KEPT:
+        planes = np.empty(reply["shape"], np.uint8)
+        whole(os.preadv, self._pixels, planes)
+        if planes.nbytes > _KEPT:
             os.ftruncate(self._pixels, 0)
-        return Picture(
-            item.source, pixels, reply["width"], reply["height"], tuple(reply["warnings"])
-        )
+        pixels, notes = np.moveaxis(planes, 0, -1), tuple(reply["warnings"])
+        return Picture(item.source, pixels, reply["width"], reply["height"], notes)
 
     def _receive(self, seconds: float) -> bytes:
         if not self._connection.poll(seconds):

@@ -23,11 +23,14 @@ def boxes(width: int, height: int, coverage: Coverage = "paper") -> list[Box]:
     """Boxes of all views of a picture: its windows row by row, then the whole (the thumbnail).
 
     A picture with a side under 224 has the thumbnail alone. "paper" leaves the remainder on the
-    right and bottom to the thumbnail; "full" adds windows that end at the edge.
+    right and bottom to the thumbnail; "full" adds windows that end at the edge; "whole" has no
+    windows, and the view is no thumbnail but the picture itself.
 
     >>> boxes(352, 224)
     [(0, 0, 224, 224), (128, 0, 352, 224), (0, 0, 352, 224)]
     """
+    if coverage == "whole":
+        return [(0, 0, width, height)]
     windows = [
         (left, top, left + SIDE, top + SIDE)
         for top in _starts(height, coverage)
@@ -45,23 +48,21 @@ def window(picture: Array, box: Box) -> Array:
 def thumbnail(picture: Array) -> Array:
     """The whole picture as (3, 224, 224): bilinear, half-pixel centres, no antialiasing.
 
-    Nothing is rounded; integers become float32; only the 448 x 448 pixels that are needed are read.
+    Nothing is rounded; integers become float32; at most 448 rows are read.
     """
     xp = array_namespace(picture)
     dtype = picture.dtype if xp.isdtype(picture.dtype, "real floating") else xp.float32
     _, height, width = picture.shape
     top, bottom, down = _samples(height, dtype, xp, device(picture))
     left, right, across = _samples(width, dtype, xp, device(picture))
-    down = down[:, None]
-
-    def column_blend(rows: Array) -> Array:
-        near = xp.astype(xp.take(rows, left, axis=2), dtype)
-        far = xp.astype(xp.take(rows, right, axis=2), dtype)
-        return near * (1 - across) + far * across
-
-    upper = column_blend(xp.take(picture, top, axis=1))
-    lower = column_blend(xp.take(picture, bottom, axis=1))
-    return upper * (1 - down) + lower * down
+    if height > 2 * SIDE:  # leave the other rows where they are
+        picture = picture[:, xp.concat([top, bottom])]
+        kept = xp.arange(2 * SIDE, device=device(picture))
+        top, bottom = kept[:SIDE], kept[SIDE:]
+    near, far = (xp.astype(xp.take(picture, at, axis=2), dtype) for at in (left, right))
+    rows = near + (far - near) * across
+    upper, lower = xp.take(rows, top, axis=1), xp.take(rows, bottom, axis=1)
+    return upper + (lower - upper) * down[:, None]
 
 
 def _starts(length: int, coverage: Coverage) -> list[int]:

@@ -61,7 +61,8 @@ def _reply(item: Item, settings: Settings, memory: int, file: int) -> bytes:
     """What the parent needs to make a Picture or Failure; the pixels go to the file."""
     try:
         picture = decode.read(item, settings)
-        whole(os.pwritev, file, np.ascontiguousarray(picture.pixels))
+        planes: NDArray[np.uint8] = np.ascontiguousarray(np.moveaxis(picture.pixels, -1, 0))
+        whole(os.pwritev, file, planes)
     except Exception as error:
         if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
             text = (
@@ -76,7 +77,7 @@ def _reply(item: Item, settings: Settings, memory: int, file: int) -> bytes:
                 f"with the picture"
             )
         return json.dumps({"failure": text}).encode()
-    about = {"shape": picture.pixels.shape, "warnings": picture.warnings}
+    about = {"shape": planes.shape, "warnings": picture.warnings}
     return json.dumps({**about, "width": picture.width, "height": picture.height}).encode()
 
 
