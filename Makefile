@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check-data lint bench clean
+.PHONY: demo test check-data lint bench train-nano clean
 
 demo: .venv/demo
 	PYTHONPATH=tests $(BIN)/python demo/demo.py
@@ -27,6 +27,12 @@ bench: .venv/test
 	PYTHONPATH=tests $(BIN)/python benchmarks/start.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/memory.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/runs.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/ablations.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/report_page.py
+
+train-nano: .venv/test
+	@test -d "$(PRISTINE)" || { echo "train-nano needs PRISTINE=DIR, see training/README.md"; exit 1; }
+	$(BIN)/python training/train.py "$(PRISTINE)" $(TRAIN)
 
 clean:
 	rm -rf .venv .cache

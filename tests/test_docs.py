@@ -33,7 +33,9 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: Path) -> P
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     for seed, name in enumerate(("photo.jpg", "other.png", "photos/a.jpg", "photos/b.jpg")):
-        Image.fromarray(recipe.picture(260, 300, seed)).save(tmp_path / name)
+        Image.fromarray(recipe.picture(260, 360, seed)).save(tmp_path / name)
+    rated = ("photo.jpg,1", "other.png,3", "photos/a.jpg,2", "photos/b.jpg,4")
+    (tmp_path / "rated.csv").write_text("\n".join(("path,mos", *rated)))
     (tmp_path / "list.csv").write_text("image,label\nphotos/a.jpg,x\n")
     for name, kind in (("shard", "tar"), ("archive", "zip")):
         shutil.make_archive(name, kind, root_dir=tmp_path / "photos")

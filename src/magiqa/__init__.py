@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         SourceError,
         WeightsError,
     )
+    from magiqa.pictures.quality_map import quality_map
     from magiqa.records import Failure, Item, Score, ViewScore
     from magiqa.runs.pipeline import score_paths
     from magiqa.scorer import Scorer
@@ -33,6 +34,7 @@ _HOME = {
     "SourceError": "errors",
     "ViewScore": "records",
     "WeightsError": "errors",
+    "quality_map": "pictures.quality_map",
     "score_paths": "runs.pipeline",
 }
 
@@ -51,6 +53,7 @@ __all__ = [
     "SourceError",
     "ViewScore",
     "WeightsError",
+    "quality_map",
     "score_paths",
 ]
 

@@ -9,8 +9,12 @@ from typing import Annotated
 import typer
 
 from magiqa.cli import weights
+from magiqa.cli.datasets import datasets
 from magiqa.cli.doctor import doctor
 from magiqa.cli.embed import embed, rescore
+from magiqa.cli.evaluate import evaluate, reproduce
+from magiqa.cli.map import map_
+from magiqa.cli.report import report
 from magiqa.cli.score import score
 from magiqa.errors import MagiqaError, SettingsError
 
@@ -22,9 +26,14 @@ app = typer.Typer(
     rich_markup_mode=None,  # drawing help with rich would double the time it takes
 )
 app.command()(score)
+app.command("map")(map_)
+app.command()(report)
 app.command()(embed)
 app.command()(rescore)
+app.command()(evaluate)
+app.command()(reproduce)
 app.add_typer(weights.app, name="weights")
+app.command()(datasets)
 app.command()(doctor)
 
 

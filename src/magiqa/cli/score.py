@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from magiqa.cli import options, show
 from magiqa.cli.interrupts import Interrupts
-
-if TYPE_CHECKING:  # loaded with the scorer, not with --help
-    from magiqa.records import Failure, Score
+from magiqa.cli.report import write as write_page
+from magiqa.cli.selection import Selection
 
 
 def score(
@@ -50,6 +48,13 @@ def score(
     below: Annotated[
         float | None, typer.Option(metavar="X", help="Show only scores below X.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Make a page to look at: .html.")
+    ] = None,
+    copy_to: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Copy what --top, --above, --below select there."),
+    ] = None,
 ) -> None:
     """Score pictures: the higher, the better they look.
 
@@ -62,57 +67,59 @@ def score(
     """
     if output is None and (retry_failed or restart):
         raise typer.BadParameter("goes with -o", param_hint="--retry-failed, --restart")
+    selection = Selection(sort, top, above, below)
+    if copy_to and selection.is_all:
+        raise typer.BadParameter(
+            "copies what is selected - add --top, --above or --below", param_hint="--copy-to"
+        )
     settings = options.settings_of(prompts, protocol, native, resize, coverage)
-    from magiqa.records import Failure
-    from magiqa.runs import pipeline, sinks
-
-    def wanted(result: Score | Failure) -> bool:
-        if isinstance(result, Failure):
-            return above is None and below is None
-        return (above is None or result.score > above) and (below is None or result.score < below)
+    from magiqa.runs import pipeline
 
     part = pipeline.parse_shard(shard) if shard else (0, 1)
-    terminal = sys.stdout.isatty()
-    at_once = sort is None and top is None and not terminal
-    limit = top or (show.TABLE_ROWS if terminal else None)
-    kept: list[Score | Failure] = []
-
-    def shown() -> list[Score | Failure]:
-        results = show.ordered(kept, worst_first=sort == "worst") if sort or top else kept
-        return results[:limit]
-
     with ExitStack() as stack:
-        if output:
-            sinks.check(output)
+        _check(output, report, copy_to)
+        rows = output
+        if rows is None and (report or copy_to):  # they are made from rows that were written
+            from tempfile import TemporaryDirectory  # which --help has no time for
+
+            rows = Path(stack.enter_context(TemporaryDirectory(prefix="magiqa-")), "rows.jsonl")
         scorer = options.scorer_of(settings, backbone, weights, tokenizer, threads, provider)
         run = pipeline.Run(
             paths,
             scorer,
-            output,
+            rows,
             column=column,
             shard=part,
             jobs=jobs,
             restart=restart,
             retry_failed=retry_failed,
         )
-        stack.enter_context(run)
-        interrupts = stack.enter_context(Interrupts(run.stop))
         tally = show.Tally(run)
-        progress = stack.enter_context(show.progress(tally))
-        for result in run:
-            tally.count(result)
-            progress()
-            if at_once and wanted(result):
-                typer.echo(show.line(result))
-            elif wanted(result):
-                kept.append(show.brief(result))
-            if limit and len(kept) > 2 * limit:  # memory is bounded whatever the number of pictures
-                kept = shown()
-        run.finish()
-    if terminal:
-        show.print_table(shown())
-    else:
-        for result in shown():
-            typer.echo(show.line(result))
-    typer.echo(tally.summary(output, interrupts.received is not None), err=True)
-    raise typer.Exit(interrupts.exit_code or tally.exit_code)
+        with run, Interrupts(run.stop) as interrupts, show.progress(tally) as progress:
+            for result in run:
+                tally.count(result)
+                progress()
+                selection.take(result)
+            run.finish()
+        selection.show()
+        typer.echo(tally.summary(output, interrupts.received is not None), err=True)
+        code = interrupts.exit_code or tally.exit_code
+        if rows and report:
+            write_page(rows, report, jobs)
+        if rows and copy_to and not interrupts.received and not selection.copy(rows, copy_to):
+            code = code or 1
+    raise typer.Exit(code)
+
+
+def _check(output: Path | None, report: Path | None, copy_to: Path | None) -> None:
+    """Refuse what cannot be written to, before any work is done."""
+    from magiqa.runs import copies, sinks
+
+    if output:
+        sinks.check(output)
+    if copy_to:
+        copies.check(copy_to)
+    if report:
+        from magiqa.report import page  # its libraries are an extra
+
+        page.check(report)

@@ -35,7 +35,7 @@ def rows(place: str, column: str | None) -> Iterator[Item | Failure]:
     such column.
     """
     chosen: str | None = None
-    for number, row in enumerate(_records(place), start=1):
+    for number, row in enumerate(records(place), start=1):
         if isinstance(row, Mapping):
             chosen = chosen or _column(place, column, row)
             name = row.get(chosen)
@@ -62,7 +62,7 @@ def _column(place: str, column: str | None, row: Mapping[str, Any]) -> str:
     )
 
 
-def _records(place: str) -> Iterator[Any]:
+def records(place: str) -> Iterator[Any]:
     """Rows as mappings, and lines that are no JSON object as they are."""
     kind = places.ending(place).rpartition(".")[2]
     try:

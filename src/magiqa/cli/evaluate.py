@@ -1,0 +1,305 @@
+"""`magiqa evaluate` and `magiqa reproduce`."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from magiqa.cli import options, results, show
+from magiqa.cli.interrupts import Interrupts
+from magiqa.errors import OutputError
+
+if TYPE_CHECKING:  # loaded inside the commands, not with --help
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from magiqa.clip.anchors import Anchors
+    from magiqa.clip.weights import Checkpoint
+    from magiqa.evaluate.datasets import DataSet, Rated
+    from magiqa.records import Failure
+    from magiqa.scorer import Scorer
+    from magiqa.settings import Coverage, PromptPair, Settings
+
+Keep = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="For embeddings.  [default: embeddings/ beside -o]"),
+]
+Limit = Annotated[
+    int | None, typer.Option(metavar="N", min=3, help="Only a set's first N pictures.")
+]
+
+
+def evaluate(
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="SET", help="A name of `magiqa datasets`, or a CSV: columns path and mos."
+        ),
+    ],
+    root: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The set's folder.  [default for a CSV: its own]"),
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Once or more, see above.  [default: ma-clip]"),
+    ] = None,
+    limit: Limit = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="All there is to know, as .json."),
+    ] = None,
+    keep: Keep = None,
+    backbone: options.Backbone = None,
+    weights: options.Weights = None,
+    threads: options.Threads = None,
+    provider: options.Provider = None,
+    jobs: options.Jobs = 1,
+    restart: options.Restart = False,
+) -> None:
+    """Hold scores against people's opinions: correlation, intervals, comparison.
+
+    Methods: ma-clip, similarity, magnitude, l1, l2, clip-iqa, fixed-0.8 (or
+    another weight); NAME-whole for whole pictures instead of views;
+    MODULE:FUNCTION for your own, a picture's path -> a number.
+
+    Pictures are read as the authors' code reads them. Their embeddings are
+    kept: a run may end at any moment, the same command goes on with it.
+
+    Exit code: 0 all well, 1 a picture or a method failed, 2 wrong usage,
+    3 nothing could start.
+    """
+    if output and output.suffix.lower() != ".json":
+        raise OutputError(f"{output} - no output format {output.suffix!r} - name a .json file")
+    import numpy as np
+
+    from magiqa.evaluate import datasets, embeddings, evaluation
+    from magiqa.evaluate.methods import find_method
+    from magiqa.runs import manifests
+    from magiqa.settings import Settings
+
+    sys.path.insert(0, "")  # a function in a file of this folder is found, as by `python -m`
+    methods = {name: find_method(name) for name in method or ["ma-clip"]}
+    if manifests.is_manifest(dataset):
+        chosen = datasets.from_csv(Path(dataset))
+        root = root or Path(dataset).parent
+    else:
+        chosen = datasets.find_dataset(dataset)
+    if root is None:
+        raise typer.BadParameter("say where the set is", param_hint="--root")
+    rated = chosen.load(root.resolve())[:limit]
+    settings = {
+        name: replace(each, resize=chosen.resize)
+        for name, each in methods.items()
+        if isinstance(each, Settings)
+    }
+    network = _Network(backbone, weights, threads, provider)
+    kept = _Kept(keep or (output.parent if output else Path()) / "embeddings", limit, jobs, restart)
+    folders = {
+        coverage: kept.embed(chosen, rated, network, coverage)
+        for coverage in dict.fromkeys(each.coverage for each in settings.values())
+    }
+    answers = embeddings.scores(folders, settings, network.anchors)
+    scores, failures = answers.scores, list(answers.failures)
+    for name, each in methods.items():
+        if not isinstance(each, Settings):
+            scores[name] = _called(name, each, rated, failures)
+    scores = {name: scores[name] for name in methods}
+    found = evaluation.results(chosen, rated, scores)
+    warning = None if all(each["released"] for each in kept.provenance) else evaluation.NOT_RELEASED
+    results.warn(warning)
+    results.show(found, sys.stdout.isatty(), warning)
+    for failure in failures:
+        typer.echo(f"failed: {show.printable(failure.text)}", err=True)
+    if output:
+        columns = ([None if np.isnan(x) else float(x) for x in each] for each in scores.values())
+        content = {
+            "warning": warning,
+            "set": chosen.name,
+            "limit": limit,
+            "higher_is_better": chosen.higher_is_better,
+            "results": found,
+            "settings": settings,
+            "provenance": kept.provenance,
+            "failures": failures,
+            "pictures": [
+                {"name": each.name, "mos": each.mos} | dict(zip(scores, own, strict=True))
+                for each, own in zip(rated, zip(*columns, strict=True), strict=True)
+            ],
+        }
+        results.write(output, content)
+    raise typer.Exit(1 if failures or any(each.error for each in found) else 0)
+
+
+def reproduce(
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="Holds a folder for each set, named as the set.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="For page, tables, figures.")
+    ],
+    backbone: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="More than once for Table 6.  [default: RN50]"),
+    ] = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Instead: checkpoints, .safetensors or .pt."),
+    ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", metavar="", help="Whole pictures too, as CLIP-IQA's code.")
+    ] = False,
+    limit: Limit = None,
+    keep: Keep = None,
+    threads: options.Threads = None,
+    provider: options.Provider = None,
+    jobs: options.Jobs = 1,
+    restart: options.Restart = False,
+) -> None:
+    """Draw up the paper's tables and figures beside ours, from the sets there are.
+
+    Tables 1-6 and Figures 1, 3, 5 and 6 as one HTML page, Markdown and CSV;
+    what cannot be run is shown with the reason. The first backbone makes
+    everything, the others their rows of Table 6.
+
+    Embeddings are kept: a run may end at any moment, the same command goes on.
+    """
+    if backbone and weights:
+        raise typer.BadParameter("contradicts --weights - give one", param_hint="--backbone")
+    from magiqa.evaluate import page, reproduction
+    from magiqa.evaluate.paper import TABLE_6
+
+    sets = list(reproduction.find_sets(data))
+    present = [(dataset, rated[:limit]) for dataset, rated in sets if isinstance(rated, list)]
+    absent = {dataset.name: why for dataset, why in sets if isinstance(why, str)}
+    if not present:
+        for name, why in absent.items():
+            typer.echo(f"{name}: {why}", err=True)
+        raise typer.Exit(3)
+    networks = [_Network(None, file, threads, provider) for file in weights or []]
+    networks += [_Network(name, None, threads, provider) for name in backbone or []]
+    networks = networks or [_Network(None, None, threads, provider)]
+    first, *others = networks
+    if len({each.backbone for each in networks}) < len(networks):
+        raise typer.BadParameter("give each backbone once", param_hint="--backbone, --weights")
+    kept = _Kept(keep or output / "embeddings", limit, jobs, restart)
+    made = reproduction.Reproduction(first.backbone, absent, whole=whole, limit=limit)
+    coverages: list[Coverage] = ["paper"]
+    coverages += ["whole"] if whole and first.any_size else []
+    for dataset, rated in present:
+        if not made.take_part(dataset, rated):
+            folders = {each: kept.embed(dataset, rated, first, each) for each in coverages}
+            made.measure(dataset, rated, first.backbone, folders, first.anchors)
+    for network in others:
+        for dataset, rated in present:
+            if dataset.name in TABLE_6:
+                folders = {"paper": kept.embed(dataset, rated, network, "paper")}
+                made.measure(dataset, rated, network.backbone, folders, network.anchors)
+    written = page.write(output, made, kept.provenance)
+    for warning in page.warnings(made, kept.provenance):
+        results.warn(warning)
+    typer.echo(f"{written[0]} and {len(written) - 1} files beside it", err=True)
+    raise typer.Exit(1 if any(each.failures for each in made.measured.values()) else 0)
+
+
+class _Network:
+    """Weights, and how to run them; opened when first asked for."""
+
+    def __init__(
+        self, name: str | None, weights: Path | None, threads: int | None, provider: str | None
+    ) -> None:
+        self._named = name, weights
+        self._options = threads, provider
+        self.anchors = functools.cache(self._anchors)
+        """Prompt pairs -> their anchors."""
+
+    def scorer(self, settings: Settings) -> Scorer:
+        return options.scorer_of(settings, *self._named, None, *self._options)
+
+    @functools.cached_property
+    def checkpoint(self) -> Checkpoint:
+        from magiqa.clip.weights import open_checkpoint
+
+        return open_checkpoint(*self._named)
+
+    @property
+    def backbone(self) -> str:
+        return self.checkpoint.architecture.backbone
+
+    @property
+    def any_size(self) -> bool:
+        """Whether it takes whole pictures."""
+        return self.checkpoint.architecture.patch is None
+
+    def _anchors(self, pairs: tuple[PromptPair, ...]) -> Anchors:
+        from magiqa.clip.anchors import load_anchors
+
+        return load_anchors(self.checkpoint, pairs)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Embeddings on disk: sets are encoded into it, and found there by the next command."""
+
+    folder: Path
+    limit: int | None
+    jobs: int
+    restart: bool
+    provenance: list[dict[str, Any]] = field(default_factory=list)
+    """Of every encoding, and in each whether its weights are "released"."""
+
+    def embed(
+        self, dataset: DataSet, rated: Sequence[Rated], network: _Network, coverage: Coverage
+    ) -> Path:
+        """Encode what is not there yet; the folder. A signal ends the command, well."""
+        from magiqa.evaluate.embeddings import folder_for
+        from magiqa.evaluate.evaluation import is_released
+        from magiqa.evaluate.methods import PAPER
+        from magiqa.runs.embeddings import EmbedRun
+
+        scorer = network.scorer(replace(PAPER, coverage=coverage, resize=dataset.resize))
+        folder = folder_for(self.folder, dataset.name, scorer.provenance, self.limit)
+        about = {"set": dataset.name, "released": is_released(network.checkpoint)}
+        self.provenance.append(about | scorer.provenance)
+        paths = [each.path for each in rated]
+        with (
+            EmbedRun(paths, scorer, folder, jobs=self.jobs, restart=self.restart) as run,
+            Interrupts(run.stop) as interrupts,
+        ):
+            tally = show.Tally(run)
+            with show.progress(tally) as progress:
+                for result in run:
+                    tally.count(result)
+                    progress()
+            run.finish()
+        stopped = interrupts.exit_code is not None
+        typer.echo(f"{dataset.title}: {tally.summary(folder, stopped)}", err=True)
+        if stopped:
+            raise typer.Exit(interrupts.exit_code or 0)
+        return folder
+
+
+def _called(
+    name: str, function: Callable[[str], float], rated: Sequence[Rated], failures: list[Failure]
+) -> NDArray[np.float64]:
+    """A function's scores of all pictures, NaN where it failed."""
+    import numpy as np
+
+    from magiqa.evaluate.methods import call
+    from magiqa.records import Failure
+
+    scores = np.full(len(rated), np.nan)
+    with typer.progressbar(rated, label=name, file=sys.stderr) as bar:
+        for place, each in enumerate(bar):
+            number = call(function, str(each.path))
+            if isinstance(number, Failure):
+                failures.append(number)
+            else:
+                scores[place] = number
+    return scores

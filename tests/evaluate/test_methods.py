@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from magiqa import Failure, Settings, SettingsError
+from magiqa.evaluate.methods import METHODS, PAPER, call, find_method, settings_of
+
+
+def test_methods_are_settings_under_the_papers_protocol() -> None:
+    assert settings_of("ma-clip") == PAPER == Settings(protocol="paper")
+    assert settings_of("similarity") == Settings(protocol="paper", weight=1)
+    assert settings_of("l2") == Settings(protocol="paper", weight=0, magnitude="l2")
+    assert settings_of("fixed-0.8") == Settings(protocol="paper", weight=0.8)
+    assert settings_of("clip-iqa").pairs == (("Good photo.", "Bad photo."),)
+    assert {each.protocol for each in METHODS.values()} == {"paper"}
+
+
+@pytest.mark.parametrize("name", [*METHODS, "fixed-0.5"])
+def test_every_method_can_be_asked_of_whole_pictures(name: str) -> None:
+    assert settings_of(name).coverage == "paper"
+    assert settings_of(f"{name}-whole").coverage == "whole"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ma-clpi", r"method - no 'ma-clpi' - did you mean ma-clip\?"),
+        ("fixed-2", r"method - no 'fixed-2' - did you mean fixed-0\.8\?"),
+        ("fixed-nan", r"method - no 'fixed-nan'"),
+        ("whole", r"method - no 'whole' - choose from ma-clip, similarity, .*, clip-iqa-whole"),
+        ("no_such_module:f", r"'no_such_module:f' cannot be imported \(No module named"),
+        ("math:no_such", r"cannot be imported \(module 'math' has no attribute 'no_such'\)"),
+        (":f", r"':f' cannot be imported \(Empty module name\)"),
+        ("math:pi", r"'math:pi' is no function - give one of a picture's path"),
+    ],
+)
+def test_what_is_no_method_is_told(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=text):
+        find_method(name)
+
+
+def test_a_function_is_called_with_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lengths.py").write_text("def of(path):\n    return len(path)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    function = find_method("lengths:of")
+    assert not isinstance(function, Settings)
+    assert call(function, "four") == 4.0
+
+
+def raising(_: str) -> float:
+    raise RuntimeError("out of luck")
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (raising, r"a\.png - the method failed \(RuntimeError\('out of luck'\)\)"),
+        (lambda _: math.nan, r"a\.png - the method gave nan"),
+        (lambda _: None, r"a\.png - the method failed \(TypeError"),
+    ],
+)
+def test_a_function_that_fails_costs_one_picture(function: object, text: str) -> None:
+    assert callable(function)
+    failure = call(function, "a.png")
+    assert isinstance(failure, Failure)
+    assert failure.source == "a.png"
+    assert re.match(text, failure.text)
