@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import typer
@@ -80,8 +81,6 @@ def score(
         _check(output, report, copy_to)
         rows = output
         if rows is None and (report or copy_to):  # they are made from rows that were written
-            from tempfile import TemporaryDirectory  # which --help has no time for
-
             rows = Path(stack.enter_context(TemporaryDirectory(prefix="magiqa-")), "rows.jsonl")
         scorer = options.scorer_of(settings, backbone, weights, tokenizer, threads, provider)
         run = pipeline.Run(
