@@ -218,19 +218,25 @@ def test_thousands_of_pictures_leave_nothing_behind() -> None:
     assert all(map(ended, pids))
 
 
-def test_it_reads_ahead_by_twice_the_workers_and_stops_with_its_consumer() -> None:
+@pytest.mark.parametrize(
+    ("picture", "ahead"),
+    [(SMALL[0], 2 * 2 + 6), (Item("large", png(Image.new("RGB", (2400, 2400)))), 2 * 2)],
+)
+def test_it_reads_ahead_as_sizes_allow_and_stops_with_its_consumer(
+    picture: Item, ahead: int
+) -> None:
     before, taken = leftovers(), 0
 
     def endless() -> Iterator[Item]:
         nonlocal taken
         for taken in range(1, 1_000_000):  # noqa: B007
-            yield SMALL[0]
+            yield picture
 
-    with DecodePool(Settings(), 2) as pool:
+    with DecodePool(Settings(max_pixels=None), 2) as pool:
         results = pool.read(endless())
         for _ in range(10):
             next(results)
-        assert taken == 14
+        assert taken == 10 + ahead
         assert isinstance(results, Iterator)
         results.close()  # type: ignore[attr-defined]
         assert described(pool.read(SMALL)) == described(read(SMALL, jobs=0))

@@ -40,6 +40,8 @@ _ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
+_MORE_AHEAD = 6  # small pictures, for the scorer takes as many at once
+_MORE_BYTES = 16 << 20  # and no more than this of them
 _KEPT = 16 << 20  # bytes of shared memory a worker keeps: new pages cost more than copying
 
 
@@ -69,7 +71,7 @@ class DecodePool:
         self._settings = settings
         self._seconds = seconds
         self._memory = memory
-        self._ahead = 2 * jobs + 6
+        self._ahead = 2 * jobs
         in_place = jobs == 0 or multiprocessing.parent_process() is not None
         # a thread per worker writes to it, waits for it and replaces it
         self._threads = None if in_place else ThreadPoolExecutor(jobs, "magiqa-decode")
@@ -99,18 +101,23 @@ class DecodePool:
     def read(self, items: Iterable[Item | Failure]) -> Iterator[Picture | Failure]:
         """Pictures in the order of the items, a Failure where one cannot be decoded.
 
-        A Failure among the items is passed on in its place. It reads ahead by 2 x jobs items, but
-        not past one that is decoded in place, whose pixels the caller may be about to overwrite.
+        A Failure among the items is passed on in its place. It reads ahead by 2 x jobs items, by
+        some more while pictures are small, but not past one that is decoded in place, whose pixels
+        the caller may be about to overwrite.
         Raises MagiqaError when no worker can be started, and what iterating over the items raises.
         """
         waiting: deque[Future[Picture | Failure]] = deque()
+        more = 0
         try:
             for item in _with_error(items):
                 sent = self._send(item)
                 if sent:
                     waiting.append(sent)
-                while len(waiting) > (self._ahead if sent else 0):
-                    yield waiting.popleft().result()
+                while len(waiting) > (self._ahead + more if sent else 0):
+                    result = waiting.popleft().result()
+                    if isinstance(result, Picture):
+                        more = min(_MORE_AHEAD, _MORE_BYTES // result.pixels.nbytes)
+                    yield result
                 if isinstance(item, Exception):
                     raise item
                 if not sent:
