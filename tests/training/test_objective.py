@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+import objective
+from batches import LADDER
+from magiqa import equations
+from tower import PAIRS, Nano
+
+
+def test_correlation_by_hand() -> None:
+    first = torch.tensor([1.0, 2.0, 3.0])
+    assert objective.correlation(first, 5 * first - 2).item() == pytest.approx(1)
+    assert objective.correlation(first, torch.tensor([1.0, 3.0, 2.0])).item() == pytest.approx(0.5)
+
+
+def test_ladder_ranks_by_hand() -> None:
+    wanted = torch.tensor([0.9, 0.6, 0.3, 0.1])
+    flat = objective.ladder_ranks(torch.zeros(LADDER), wanted, 1)
+    assert flat.item() == pytest.approx(0.693147, abs=1e-5)  # ln 2: no order at all
+    right = objective.ladder_ranks(wanted, wanted, 1)
+    assert right.item() < 0.01
+    assert objective.ladder_ranks(-wanted, wanted, 1).item() > 4
+
+
+def test_equal_targets_have_no_order() -> None:
+    wanted = torch.tensor([0.9, 0.9, 0.9, 0.9])
+    assert objective.ladder_ranks(torch.rand(LADDER), wanted, 1).item() == 0
+
+
+def test_only_the_ladders_are_ranked() -> None:
+    scores = torch.tensor([4.0, 3.0, 2.0, 1.0, 99.0])  # the last is garbage
+    assert objective.ladder_ranks(scores, torch.tensor([0.9, 0.6, 0.3, 0.1, 0.03]), 1) < 0.01
+
+
+def test_descent_teaches_all_three_scores() -> None:
+    torch.manual_seed(0)
+    nano = Nano()
+    targets = torch.linspace(0.95, 0.05, LADDER)[:, None].repeat(2, len(PAIRS))
+    F = torch.randn(2 * LADDER, 128, requires_grad=True)
+    optimiser = torch.optim.Adam([F, *nano.parameters()], lr=0.03)
+    for _ in range(150):
+        found = objective.loss(F, nano.anchors, nano.logit_scale.exp(), targets, 2)
+        optimiser.zero_grad()
+        found.total.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+
+    scale = float(nano.logit_scale.detach().exp())
+    cues = equations.cues(F, nano.anchors[:5], scale, objective.SETTINGS)
+    for cue in (cues.similarity, cues.magnitude, cues.score):
+        ladders = cue.detach().view(2, LADDER)
+        assert (ladders.diff(dim=1) < 0).all()
+    low, high = objective.MAGNITUDE_RANGE
+    aim = low + (high - low) * targets[:, 0]
+    assert cues.magnitude.tolist() == pytest.approx(aim.tolist(), abs=0.08)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import export
+import heldout
+import recipe
+import train
+from batches import Batches
+
+DATA = Batches(tuple(recipe.picture(120, 150, seed) for seed in range(2)), 1, 1, (64,))
+
+
+def arguments(out: Path) -> argparse.Namespace:
+    return argparse.Namespace(out=out, device="cpu", rate=1e-3, half=False)
+
+
+def test_a_resumed_run_is_the_run(tmp_path: Path) -> None:
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    torch.manual_seed(0)
+    whole = train.Run(arguments(tmp_path / "whole"))
+    torch.manual_seed(0)
+    cut = train.Run(arguments(tmp_path / "cut"))
+    for number in range(4):
+        whole.learn(DATA[number], 1e-3)
+        if number < 2:
+            cut.learn(DATA[number], 1e-3)
+    cut.save()
+
+    resumed = train.Run(arguments(tmp_path / "cut"))
+    assert resumed.step == 2
+    for number in range(2, 4):
+        resumed.learn(DATA[number], 1e-3)
+
+    for mine, other in ((resumed.nano, whole.nano), (resumed.average, whole.average)):
+        for name, values in other.state_dict().items():
+            assert torch.equal(mine.state_dict()[name], values), name
+
+
+def test_from_a_folder_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder, side in (("kodak", 450), ("more", 140)):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(recipe.picture(side, side, 1)).save(tmp_path / folder / "a.png")
+    monkeypatch.setattr(heldout, "KINDS_USED", ("blur.gaussian", "noise.white"))
+    monkeypatch.setattr("ladders.AIMED", ("blur", "noise"))
+    command = f"train {tmp_path} --out {tmp_path / 'run'} --crops 24 --ladders 1 --sides 64"
+    monkeypatch.setattr(sys, "argv", [*command.split(), "--every", "2", "--workers", "0"])
+    train.main()
+
+    lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4]
+    assert lines[0]["kept"]
+    assert export.load(tmp_path / "run/nano.safetensors").logit_scale > 0
+    train.main()  # nothing is left to do
+    assert len((tmp_path / "run/log.jsonl").read_text().splitlines()) == 2
+
+
+def test_the_rate_rises_stays_and_fades() -> None:
+    shares = [train._schedule(step, 4000) for step in (0, 74, 150, 1200, 2600, 3999)]
+    assert shares == pytest.approx([1 / 150, 0.5, 1, 1, 0.5, 1 / 2800])

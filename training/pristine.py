@@ -1,0 +1,102 @@
+"""Pristine pictures: which are trained on, and crops of them that are sharp and not all alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from distortions.pixels import Bytes, from_ycc, to_bytes, to_unit, to_ycc
+
+HELD_OUT = "kodak"  # a folder of this name is for validation alone
+SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
+DRAWN = 0.06  # share of crops that are drawings, not photographs
+TRIES = 4  # crops looked at for one with something in it
+
+
+def pictures(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Files under a folder in order: those to train on, those held out (in `kodak`)."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    held = [path for path in files if HELD_OUT in path.relative_to(folder).parts]
+    train = [path for path in files if path not in held]
+    if not train or not held:
+        raise SystemExit(
+            f"{folder} - {len(train)} pictures to train on and {len(held)} held out - give a "
+            f"folder that has pictures and a folder '{HELD_OUT}' with others"
+        )
+    return train, held
+
+
+def read(path: Path) -> Bytes:
+    """A picture as RGB bytes (H, W, 3)."""
+    with Image.open(path) as file:
+        return np.asarray(file.convert("RGB"))
+
+
+def crop(picture: Bytes, width: int, height: int, rng: np.random.Generator) -> Bytes:
+    """A crop of one to two times the size, scaled down to it, mirrored and toned at random.
+
+    Scaling down hides what the picture's own camera and codec did: a crop is sharper than it was.
+    """
+    source = Image.fromarray(picture)
+    room = min(picture.shape[1] / width, picture.shape[0] / height)
+    best, detail = None, -1.0
+    scale = min(room, rng.uniform(1.0, 2.0)) if room > 1 else room
+    for _ in range(TRIES):
+        across, down = width * scale, height * scale
+        left = rng.uniform(0, max(0.0, picture.shape[1] - across))
+        top = rng.uniform(0, max(0.0, picture.shape[0] - down))
+        box = (left, top, min(left + across, picture.shape[1]), min(top + down, picture.shape[0]))
+        found = np.asarray(source.resize((width, height), Image.Resampling.LANCZOS, box=box))
+        here = float(np.abs(np.diff(found[..., 1].astype(np.float32), axis=1)).mean())
+        if here > detail:
+            best, detail = found, here
+        if detail > 4:
+            break
+    assert best is not None
+    return _toned(best[:, ::-1] if rng.random() < 0.5 else best, rng)
+
+
+def drawing(width: int, height: int, rng: np.random.Generator) -> Bytes:
+    """Leaves of plain colours over one another, drawn at twice the size: a clean illustration."""
+    canvas = Image.new("RGB", (2 * width, 2 * height), tuple(rng.integers(0, 256, 3)))
+    pen = ImageDraw.Draw(canvas)
+    for _ in range(int(rng.integers(30, 120))):
+        side = 2 * width * rng.uniform(0.02, 0.5) ** 1.5
+        x, y = rng.uniform(0, 2 * width), rng.uniform(0, 2 * height)
+        colour = tuple(int(value) for value in rng.integers(0, 256, 3))
+        if rng.random() < 0.5:
+            pen.ellipse((x - side, y - side, x + side, y + side * rng.uniform(0.2, 1.5)), colour)
+        else:
+            corners = np.array((x, y)) + rng.uniform(-side, side, (int(rng.integers(3, 6)), 2))
+            pen.polygon([tuple(corner) for corner in corners], colour)
+    small = np.asarray(canvas.resize((width, height), Image.Resampling.LANCZOS))
+    shade = np.linspace(rng.uniform(0.5, 1.2), rng.uniform(0.5, 1.2), width)[None, :, None]
+    return to_bytes(to_unit(small) * shade)
+
+
+def thumbnail(picture: Bytes, side: int) -> Bytes:
+    """The whole picture at side x side as magiqa's thumbnail view: bilinear, no antialiasing."""
+    values = picture.astype(np.float32)
+    for axis in (0, 1):
+        length = values.shape[axis]
+        centres = np.maximum((np.arange(side) + 0.5) * (length / side) - 0.5, 0)
+        near = centres.astype(int)
+        shape = (-1, 1, 1) if axis == 0 else (1, -1, 1)
+        share = (centres - near).astype(np.float32).reshape(shape)
+        far = np.minimum(near + 1, length - 1)
+        values = values.take(near, axis) * (1 - share) + values.take(far, axis) * share
+    return to_bytes(values / 255)
+
+
+def _toned(picture: Bytes, rng: np.random.Generator) -> Bytes:
+    """Other light, other taste: none of it makes a picture worse."""
+    if rng.random() < 0.3:
+        return np.ascontiguousarray(picture)
+    ycc = to_ycc(to_unit(picture) ** np.float32(np.exp(rng.uniform(-0.3, 0.3))))
+    colour = 0.0 if rng.random() < 0.05 else rng.uniform(0.7, 1.6)
+    mean = ycc[..., 0].mean()
+    ycc[..., 0] = mean + (ycc[..., 0] - mean) * rng.uniform(0.85, 1.25)
+    ycc[..., 1:] *= np.float32(colour)
+    return to_bytes(from_ycc(ycc) * np.float32(1 + rng.uniform(-0.08, 0.08, 3)))

@@ -1,0 +1,173 @@
+"""`make train-nano`: from a folder of pristine pictures to nano.safetensors, without a human score.
+
+A run is named by its output folder: `run.pt` (to resume from), `log.jsonl` (a line an evaluation),
+`nano.safetensors` (the averaged weights that were best on the held-out ladders).
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+import batches
+import export
+import objective
+import pristine
+from heldout import HeldOut
+from tower import Nano
+
+AVERAGE = 0.995  # of the weights, a step
+WARM_UP = 150  # steps
+FADE = 0.7  # share of the run, its end, over which the learning rate falls to nothing
+LARGEST_SCALE = 4.6  # ln 100, CLIP's own limit of logit_scale
+
+
+def main() -> None:
+    """Train, or go on with a run that was cut off."""
+    given = _arguments()
+    torch.manual_seed(given.seed)
+    torch.set_num_threads(given.threads)
+    files, held = pristine.pictures(given.pristine)
+    given.out.mkdir(parents=True, exist_ok=True)
+    run = Run(given)
+    data = batches.Batches(batches.load(files), given.seed, given.ladders, tuple(given.sides))
+    size = given.ladders * batches.LADDER + batches.GARBAGE
+    steps = given.crops // size
+    heldout = HeldOut([pristine.read(path) for path in held])
+    numbers = range(run.step, steps)
+    loader: DataLoader[batches.Batch] = DataLoader(
+        data,  # type: ignore[arg-type]
+        sampler=numbers,
+        batch_size=None,
+        num_workers=given.workers,
+        prefetch_factor=8 if given.workers else None,
+    )
+    begun, crops, parts = time.monotonic(), 0, []
+    for batch in loader:
+        parts.append(run.learn(batch, rate=given.rate * _schedule(run.step, steps)))
+        crops += size
+        if run.step % given.every == 0 or run.step == steps:
+            speed = crops / (time.monotonic() - begun)
+            means = dict(zip(objective.Loss._fields, np.mean(parts, axis=0).round(4), strict=True))
+            line = {"step": run.step, "crops": run.step * size, "crops_per_second": round(speed, 1)}
+            run.judge(heldout, {**line, **{name: float(mean) for name, mean in means.items()}})
+            run.save()
+            begun, crops, parts = time.monotonic(), 0, []
+
+
+class Run:
+    """The model, its average, the optimiser and how far they are."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.given = given
+        self.device = torch.device(given.device)
+        self.nano = Nano().to(self.device)
+        self.average = copy.deepcopy(self.nano).eval()
+        decayed = [p for p in self.nano.parameters() if p.ndim > 1]
+        others = [p for p in self.nano.parameters() if p.ndim <= 1]
+        groups: list[dict[str, Any]] = [
+            {"params": decayed, "weight_decay": 0.02},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.AdamW(groups, lr=given.rate, betas=(0.9, 0.99))
+        self.step, self.best = 0, -np.inf
+        self.file = given.out / "run.pt"
+        if self.file.exists():
+            self._resume()
+
+    def learn(self, batch: batches.Batch, rate: float) -> list[float]:
+        """One step; the parts of the loss before it."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.nano.train()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.given.half):
+            F = self.nano(batch.views.to(self.device, torch.float32)).float()
+        found = objective.loss(
+            F,
+            self.nano.anchors,
+            self.nano.logit_scale.exp(),
+            batch.targets.to(self.device),
+            len(batch.severities),
+        )
+        self.optimiser.zero_grad()
+        found.total.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.nano.parameters(), 5.0)
+        self.optimiser.step()
+        self.step += 1
+        with torch.no_grad():
+            self.nano.logit_scale.clamp_(max=LARGEST_SCALE)
+            keep = min(AVERAGE, 1 - 1 / (self.step + 1))
+            for mean, now in zip(
+                self.average.state_dict().values(), self.nano.state_dict().values(), strict=True
+            ):
+                if mean.is_floating_point():
+                    mean.lerp_(now, 1 - keep)
+        return [float(part.detach()) for part in found]
+
+    def judge(self, heldout: HeldOut, line: dict[str, Any]) -> None:
+        """Write how the averaged weights do on the held-out ladders; keep them if best so far."""
+        found = heldout.judge(self.average, self.device, self.given.half)
+        better = found["choice"] > self.best
+        if better:
+            self.best = found["choice"]
+            export.save(copy.deepcopy(self.average).cpu(), self.given.out / "nano.safetensors")
+        with (self.given.out / "log.jsonl").open("a") as log:
+            log.write(json.dumps({**line, **found, "kept": better}) + "\n")
+        print(json.dumps({**line, **found, "kept": better}), flush=True)
+
+    def save(self) -> None:
+        """What a resumed run needs; batches are drawn by their number, so no generator's state."""
+        part = self.file.with_suffix(".part")
+        torch.save(
+            {
+                "step": self.step,
+                "best": self.best,
+                "nano": self.nano.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+            },
+            part,
+        )
+        os.replace(part, self.file)
+
+    def _resume(self) -> None:
+        state = torch.load(self.file, map_location=self.device, weights_only=True)
+        self.step, self.best = state["step"], state["best"]
+        self.nano.load_state_dict(state["nano"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+def _schedule(step: int, steps: int) -> float:
+    """Share of the learning rate: up in the beginning, level, down to nothing at the end."""
+    return min(1.0, (step + 1) / WARM_UP, (steps - step) / max(1.0, FADE * steps))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pristine", type=Path, help="folder of pictures, a folder 'kodak' in it")
+    parser.add_argument("--out", type=Path, default=Path(".cache/nano"), help="folder of the run")
+    parser.add_argument("--crops", type=int, default=400_000, help="crops to see in all")
+    parser.add_argument("--ladders", type=int, default=16, help="ladders a batch")
+    parser.add_argument("--sides", type=int, nargs="+", default=[128, 160, 224], help="of crops")
+    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
+    parser.add_argument("--every", type=int, default=250, help="steps between evaluations")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw batches")
+    parser.add_argument("--half", action="store_true", help="bfloat16 in the tower")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
