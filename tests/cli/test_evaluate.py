@@ -154,7 +154,8 @@ def test_a_terminal_gets_a_table_within_80_columns(folder: Path, checkpoint: Pat
     assert max(map(len, lines)) <= 80
     assert re.match(r"method +n +SRCC +95 % +KRCC +PLCC +SRCC +PLCC +RMSE", lines[1])
     assert re.match(r"ma-clip +9 +-?\.\d{4} +-?\.\d{3} \.\. -?[.\d]{4,5} ", lines[2])
-    assert re.match(r"magnitude against ma-clip: SRCC [-+].* p = \d", lines[4])
+    told = [line for line in lines[4:] if not line.endswith("fitted numbers are of its start")]
+    assert re.match(r"magnitude against ma-clip: SRCC [-+].* p = \d", told[0])
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,14 @@ def test_a_map_is_written_and_one_line_said(run: Run, tiny: Scorer) -> None:
     assert not list(Path().glob(".*"))  # no temporary file is left
 
 
+def test_the_picture_itself_is_not_written_over(run: Run) -> None:
+    before = Path("wide.png").read_bytes()
+    done = run("wide.png", "-o", "./wide.png")
+    assert done.returncode == 3
+    assert "wide.png - this is the picture itself - name another file" in done.stderr
+    assert Path("wide.png").read_bytes() == before
+
+
 def test_another_cue_under_other_settings(run: Run, checkpoint: Path) -> None:
     options = ["--cue", "magnitude", "--coverage", "full", "--resize", "300x250"]
     done = run("wide.png", "-o", "map.webp", *options)

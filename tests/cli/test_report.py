@@ -121,7 +121,7 @@ def test_a_missing_library_is_told_before_anything_is_scored(
         (["report", "out.csv", "-o", "out.csv"], 3, "out.csv - no report format '.csv' - name it"),
         (["score", "photos", "--report", "r.pdf"], 3, "r.pdf - no report format '.pdf'"),
         (["score", "photos", "--copy-to", "d"], 2, "copies what is selected - add --top, --above"),
-        (["score", "photos", "--copy-to", "photos/0.png", "--top", "1"], 3, "cannot be written"),
+        (["score", "photos", "--copy-to", "photos/best", "--top", "1"], 3, "lies in photos, whose"),
     ],
 )
 def test_wrong_use_is_told(magiqa: Run, command: list[str], code: int, text: str) -> None:

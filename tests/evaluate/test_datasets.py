@@ -143,9 +143,9 @@ def test_columns_of_a_list_can_be_named(tmp_path: Path) -> None:
     [
         (
             ["path,score", "a.png,1"],
-            r"own.csv - no column mos among path, score - name the columns of",
+            r"own.csv - no column mos among path, score - call the columns of",
         ),
-        (["mos,score", "1,1"], r"own.csv - no column path among mos, score - name the columns of"),
+        (["mos,score", "1,1"], r"own.csv - no column path among mos, score - call the columns of"),
         (["path,mos", "a.png,good"], r"own.csv - the label of a.png is 'good' - give a number"),
         (["path,mos", "a.png"], r"own.csv - the label of a.png is None - give a number"),
         (["path,mos", ",1"], r"own.csv - row 1 names no picture - give a path"),

@@ -205,3 +205,11 @@ def test_json_in_a_script_is_the_same_value_without_markup(value: Any) -> None:
 
 def test_hidden_characters_are_shown() -> None:
     assert shown("a\u202eb\x00c\udcff\u00e9") == "a\\u202eb\\u0000c\\udcff\u00e9"
+
+
+def test_a_page_of_an_interrupted_run_says_so(output: Path, tmp_path: Path) -> None:
+    part = tmp_path / "part.jsonl"
+    part.write_bytes(output.read_bytes())
+    Path(f"{part}.meta.json").write_text('{"interrupted": true}')
+    write_report(part, tmp_path / "r.html")
+    assert "This run was interrupted" in (tmp_path / "r.html").read_text()

@@ -21,7 +21,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.write_text(f"pixels of {name}")
     with zipfile.ZipFile("archive.zip", "w") as archive:
         archive.write("one/a.png", "inside/c.png")
-    copies.check(tmp_path / "chosen")
+    copies.check(tmp_path / "chosen", [])
     return tmp_path / "chosen"
 
 
@@ -68,4 +68,4 @@ def test_web_pictures_are_copied_under_the_name_in_their_address(folder: Path) -
 
 def test_a_folder_that_cannot_be_made_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"a.png - cannot be written \(File exists\) - name a"):
-        copies.check(tmp_path / "one" / "a.png")
+        copies.check(tmp_path / "one" / "a.png", [])

@@ -61,10 +61,15 @@ def test_rescoring_gives_the_scores_of_scoring(
                 )
 
 
+@pytest.mark.parametrize("limit", ["VIEWS_A_PART", "SECONDS_A_PART"])
 def test_an_embedding_survives_whatever_ends_the_run(
-    pictures: list[str], folder: Path, tiny: Scorer, monkeypatch: pytest.MonkeyPatch
+    pictures: list[str],
+    folder: Path,
+    tiny: Scorer,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
 ) -> None:
-    monkeypatch.setattr(embeddings, "VIEWS_A_PART", 1)
+    monkeypatch.setattr(embeddings, limit, 0)
     with EmbedRun(pictures, tiny, folder) as run:
         for number, _ in enumerate(run):
             if number == 2:

@@ -260,3 +260,36 @@ def test_where_memory_is_short_micro_batches_are_halved(checkpoint: Path) -> Non
     scorer._encoder = _ShortOfMemory(scorer, 0)  # type: ignore[assignment]
     with pytest.raises(MemoryError):
         scorer(pictures[0])
+
+
+def test_the_input_is_not_written_over(tiny: Scorer, tmp_path: Path) -> None:
+    manifest = tmp_path / "list.csv"
+    manifest.write_text("path\na.png\n")
+    with pytest.raises(OutputError, match=r"list\.csv - this is the input - name another file"):
+        Run([manifest], tiny, manifest)
+    assert manifest.read_text() == "path\na.png\n"
+
+
+def test_an_interrupted_run_says_so_beside_its_output(
+    tiny: Scorer, folder: Path, output: Path
+) -> None:
+    about = output.with_name("out.jsonl.meta.json")
+    with Run([folder], tiny, output) as run:
+        next(iter(run))
+        run.stop()
+        run.finish()
+    assert json.loads(about.read_text())["interrupted"] is True
+    finished(tiny, output, folder)
+    assert "interrupted" not in json.loads(about.read_text())
+
+
+def test_a_column_named_in_odd_bytes_reaches_parquet(tiny: Scorer, tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    manifest = tmp_path / "list.csv"
+    manifest.write_bytes(b"path,Qualit\xe9\npictures/0.png,good\n")
+    output = tmp_path / "out.parquet"
+    finished(tiny, output, manifest)
+    table = pyarrow.parquet.read_table(output)
+    assert table.column_names[-1] == "Qualit\\udce9"
+    assert table["Qualit\\udce9"].to_pylist() == ["good"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -258,18 +260,29 @@ class _Kept:
         self, dataset: DataSet, rated: Sequence[Rated], network: _Network, coverage: Coverage
     ) -> Path:
         """Encode what is not there yet; the folder. A signal ends the command, well."""
+        from magiqa.evaluate.datasets import DATASETS
         from magiqa.evaluate.embeddings import folder_for
         from magiqa.evaluate.evaluation import is_released
         from magiqa.evaluate.methods import PAPER
         from magiqa.runs.embeddings import EmbedRun
 
         scorer = network.scorer(replace(PAPER, coverage=coverage, resize=dataset.resize))
-        folder = folder_for(self.folder, dataset.name, scorer.provenance, self.limit)
+        paths = [each.path for each in rated]
+        name = dataset.name
+        if dataset not in DATASETS:  # two lists may have one name, and a list may change
+            name += f"-{zlib.crc32(os.fsencode(os.pathsep.join(map(str, paths)))):08x}"
+        folder = folder_for(self.folder, name, scorer.provenance, self.limit)
         about = {"set": dataset.name, "released": is_released(network.checkpoint)}
         self.provenance.append(about | scorer.provenance)
-        paths = [each.path for each in rated]
         with (
-            EmbedRun(paths, scorer, folder, jobs=self.jobs, restart=self.restart) as run,
+            EmbedRun(
+                paths,
+                scorer,
+                folder,
+                jobs=self.jobs,
+                restart=self.restart,
+                retry_failed=True,  # there are few
+            ) as run,
             Interrupts(run.stop) as interrupts,
         ):
             tally = show.Tally(run)

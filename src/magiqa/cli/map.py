@@ -40,7 +40,7 @@ def map_(
     from magiqa.pictures import decode, quality_map
     from magiqa.records import Item, Score
 
-    quality_map.check(output)
+    quality_map.check(output, picture)
     decoded = decode.read(Item(str(picture), picture), settings)
     scorer = options.scorer_of(settings, backbone, weights, tokenizer, threads, provider)
     [score] = scorer.stream([decoded], "raise")

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 NUMBERS = ("srcc", "krcc", "plcc", "srcc_fitted", "plcc_fitted", "rmse")
 COLUMNS = (
     *("method", "n", "srcc", "srcc_low", "srcc_high", "krcc", "plcc", "plcc_low", "plcc_high"),
-    *("srcc_fitted", "plcc_fitted", "rmse", "difference", "difference_low", "difference_high"),
+    *(
+        "srcc_fitted",
+        "plcc_fitted",
+        "rmse",
+        "fit_failed",
+        "difference",
+        "difference_low",
+        "difference_high",
+    ),
     *("p_value", "error", "warning"),
 )
 
@@ -56,7 +64,7 @@ def _lines(results: Sequence[Result], warning: str | None) -> Iterator[str]:
     for each in results:
         values: dict[str, object] = {"method": each.method, "error": each.error, "warning": warning}
         if own := each.correlation:
-            values |= {name: getattr(own, name) for name in ("n", *NUMBERS)}
+            values |= {name: getattr(own, name) for name in ("n", *NUMBERS, "fit_failed")}
             for name in ("srcc", "plcc"):
                 values[f"{name}_low"], values[f"{name}_high"] = own.intervals[name]
         if against := each.against_first:
@@ -76,7 +84,7 @@ def _print_tables(results: Sequence[Result]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from magiqa.evaluate.tables import short
+    from magiqa.evaluate.tables import NOT_SETTLED, short
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("method", overflow="fold")
@@ -93,6 +101,8 @@ def _print_tables(results: Sequence[Result]) -> None:
     console = Console(highlight=False)
     console.print(table)
     for each in results:
+        if each.correlation and each.correlation.fit_failed:
+            console.print(f"{each.method}: {NOT_SETTLED}")
         if each.error:
             console.print(Text(f"{each.method}: {each.error}", "red"))
         if against := each.against_first:

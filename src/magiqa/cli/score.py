@@ -78,7 +78,7 @@ def score(
 
     part = pipeline.parse_shard(shard) if shard else (0, 1)
     with ExitStack() as stack:
-        _check(output, report, copy_to)
+        _check(paths, output, report, copy_to)
         rows = output
         if rows is None and (report or copy_to):  # they are made from rows that were written
             rows = Path(stack.enter_context(TemporaryDirectory(prefix="magiqa-")), "rows.jsonl")
@@ -110,14 +110,16 @@ def score(
     raise typer.Exit(code)
 
 
-def _check(output: Path | None, report: Path | None, copy_to: Path | None) -> None:
+def _check(
+    paths: list[str], output: Path | None, report: Path | None, copy_to: Path | None
+) -> None:
     """Refuse what cannot be written to, before any work is done."""
     from magiqa.runs import copies, sinks
 
     if output:
         sinks.check(output)
     if copy_to:
-        copies.check(copy_to)
+        copies.check(copy_to, paths)
     if report:
         from magiqa.report import page  # its libraries are an extra
 

@@ -58,7 +58,8 @@ class DataSet:
         if not root.is_dir():
             raise SourceError(f"{root} - no such folder - get {self.title} from {self.home}")
         rated = self.read(Files(root, self.home))
-        get = f"the set as published: {self.home}"
+        published = "://" in self.home
+        get = f"the set as published: {self.home}" if published else f"mend {self.home}"
         if len(rated) != self.count:
             raise SourceError(
                 f"{root} - lists {len(rated)} pictures, {self.title} has {self.count} - {get}"
@@ -234,8 +235,8 @@ def from_csv(
         for column in (picture, mos):
             if column not in columns:
                 raise SourceError(
-                    f"{path} - no column {column} among {', '.join(columns) or 'none'} - name the "
-                    f"columns of paths and of labels"
+                    f"{path} - no column {column} among {', '.join(columns) or 'none'} - call the "
+                    f"columns of paths and of labels {picture} and {mos}"
                 )
         if not row[picture]:
             raise SourceError(f"{path} - row {len(labels) + 1} names no picture - give a path")

@@ -47,7 +47,7 @@ def write(
             path = output / name
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as part:
-                part.write_text(text, encoding="utf-8")
+                part.write_text(text, encoding="utf-8", errors="backslashreplace")
             written.append(path)
     except OSError as error:
         raise OutputError(

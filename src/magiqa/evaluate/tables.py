@@ -22,6 +22,7 @@ COLUMNS = (
     *("srcc_difference", "srcc", "srcc_low", "srcc_high", "krcc", "paper_plcc", "plcc_fitted"),
     *("plcc_difference", "plcc", "rmse", "fit_failed", "n", "note"),
 )
+NOT_SETTLED = "the logistic did not settle: fitted numbers are of its start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,11 @@ class Row:
     @property
     def note(self) -> str:
         """What is to be said of the numbers, or why there are none."""
-        return self.entry.note if self.result else f"not run: {self.why}"
+        if not self.result:
+            return f"not run: {self.why}"
+        own = self.result.correlation
+        said = [self.entry.note, NOT_SETTLED if own and own.fit_failed else ""]
+        return "; ".join(note for note in said if note)
 
     def numbers(self) -> dict[str, float | int | bool | None]:
         """The row's numbers by column; None where there is none."""

@@ -216,7 +216,7 @@ class _Worker:
             with tempfile.TemporaryFile() as file:
                 self._pixels = os.dup(file.fileno())
         self._connection, theirs = multiprocessing.Pipe()
-        path = [entry for entry in sys.path if isinstance(entry, str)]
+        path = [entry for entry in sys.path if isinstance(entry, str) and entry]  # not ""
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _WORKER, json.dumps(path)],

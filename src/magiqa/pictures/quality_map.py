@@ -181,8 +181,8 @@ def _legend(width: int, low: float, high: float, caption: str) -> Image.Image:
     return legend
 
 
-def check(path: Path) -> None:
-    """Refuse what no map can be written to, before any work is done. Raises OutputError."""
+def check(path: Path, picture: Path) -> None:
+    """Refuse what a picture's map cannot be written to, before any work. Raises OutputError."""
     if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
         raise OutputError(
             f"{path} - no picture format {path.suffix or 'without a suffix'!r} - name it .png, "
@@ -190,6 +190,8 @@ def check(path: Path) -> None:
         )
     if path.is_dir():
         raise OutputError(f"{path} - this is a folder - name a file in it")
+    if path.exists() and picture.exists() and path.samefile(picture):
+        raise OutputError(f"{path} - this is the picture itself - name another file")
     if not path.parent.is_dir():
         raise OutputError(f"{path} - there is no folder {path.parent} - make it first")
 

@@ -18,8 +18,14 @@ from magiqa.runs.fetch import fetched
 from magiqa.runs.reopen import reopened
 
 
-def check(folder: Path) -> None:
-    """Make the folder, before any work is done. Raises OutputError."""
+def check(folder: Path, paths: Iterable[str]) -> None:
+    """Make the folder, before any work is done; not one within what is scored. OutputError."""
+    for path in filter(os.path.isdir, paths):
+        if folder.resolve().is_relative_to(Path(path).resolve()):
+            raise OutputError(
+                f"{folder} - lies in {path}, whose pictures are scored: the copies would be too - "
+                f"name a folder outside"
+            )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -29,7 +30,8 @@ from magiqa.scorer import Scorer
 from magiqa.settings import Settings
 
 INDEX = "scores.jsonl"
-VIEWS_A_PART = 4096  # 16 MB of RN50; what a crash may cost
+VIEWS_A_PART = 4096  # 16 MB of RN50
+SECONDS_A_PART = 60.0  # what a crash may cost
 SAME = ("positional_embedding", "coverage", "protocol", "max_pixels", "resize")
 """Settings that embeddings rest on; the others are the equations' and may change."""
 
@@ -44,6 +46,7 @@ class EmbedRun(Run):
         super().__init__(paths, scorer, folder / INDEX, **options)
         self._folder = folder
         self._kept_back: list[tuple[int, Line, Embedded]] = []
+        self._begun = time.monotonic()  # the part that is gathered
 
     def finish(self) -> None:
         """Write what is left and the index; parts that a crash left without rows are removed."""
@@ -59,7 +62,8 @@ class EmbedRun(Run):
             super()._record(position, line, embedded)
             return
         self._kept_back.append((position, line, embedded))
-        if sum(len(each.boxes) for _, _, each in self._kept_back) >= VIEWS_A_PART:
+        views = sum(len(each.boxes) for _, _, each in self._kept_back)
+        if views >= VIEWS_A_PART or time.monotonic() - self._begun > SECONDS_A_PART:
             self._write_part()
 
     def _write_part(self) -> None:
@@ -87,6 +91,7 @@ class EmbedRun(Run):
             super()._record(position, line | {"carried": line["carried"] | own}, embedded)
             first += len(embedded.boxes)
         self._kept_back = []
+        self._begun = time.monotonic()
 
 
 def load_embeddings(folder: str | os.PathLike[str]) -> Iterator[Embedded | Failure]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from magiqa.errors import SettingsError
+from magiqa.errors import OutputError, SettingsError
 from magiqa.pictures.pool import DecodePool
 from magiqa.records import Embedded, Failure, Item, Score
 from magiqa.runs import places, sinks
@@ -77,6 +77,9 @@ class Run:
         self._journal: Journal | None = None
         if output is not None:
             sinks.check(output)
+            for path in self._paths:
+                if output.exists() and os.path.exists(path) and output.samefile(path):
+                    raise OutputError(f"{output} - this is the input - name another file")
             sources = {"sources": self._paths, "column": column, "shard": list(shard)}
             header = {"input": sources, "provenance": scorer.provenance}
             self._journal = Journal(output, header, restart)
@@ -120,7 +123,7 @@ class Run:
         if self.stopped:  # what an earlier run scored, further on in the input
             listed = set(lines)
             lines.extend(place for place in self._journal.places() if place not in listed)
-        provenance = self._scorer.provenance
+        provenance = self._scorer.provenance | ({"interrupted": True} if self.stopped else {})
         sinks.write(self._output, lambda: self._rows(lines), self._pairs, provenance)
 
     def __enter__(self) -> Self:

@@ -138,12 +138,18 @@ def _write_parquet(
 ) -> None:
     pyarrow = _pyarrow()
     types = {name: _arrow_type(pyarrow, kinds) for name, kinds in _kinds(rows, pairs).items()}
-    schema = pyarrow.schema(types.items(), metadata={"magiqa": json.dumps(provenance)})
-    texts = [name for name, kind in types.items() if kind == pyarrow.string()]
+    named = [(str(_text(name)), kind) for name, kind in types.items()]
+    schema = pyarrow.schema(named, metadata={"magiqa": json.dumps(provenance)})
+    texts = {name for name, kind in types.items() if kind == pyarrow.string()}
     with pyarrow.parquet.ParquetWriter(part, schema) as writer:
         batch: list[Row] = []
         for each in rows():
-            batch.append(each | {name: _text(each.get(name)) for name in texts})
+            batch.append(
+                {
+                    str(_text(name)): _text(value) if name in texts else value
+                    for name, value in each.items()
+                }
+            )
             if len(batch) == ROWS_AT_ONCE:
                 writer.write_table(pyarrow.Table.from_pylist(batch, schema))
                 batch = []
