@@ -283,12 +283,11 @@ def test_an_interrupted_run_says_so_beside_its_output(
     assert "interrupted" not in json.loads(about.read_text())
 
 
-def test_a_column_named_in_odd_bytes_reaches_parquet(tiny: Scorer, tmp_path: Path) -> None:
+def test_a_column_named_in_odd_bytes_reaches_parquet(tiny: Scorer, folder: Path) -> None:
     import pyarrow.parquet
 
-    manifest = tmp_path / "list.csv"
-    manifest.write_bytes(b"path,Qualit\xe9\npictures/0.png,good\n")
-    output = tmp_path / "out.parquet"
+    manifest, output = folder / "list.csv", folder / "out.parquet"
+    manifest.write_bytes(b"path,Qualit\xe9\n0.png,good\n")
     finished(tiny, output, manifest)
     table = pyarrow.parquet.read_table(output)
     assert table.column_names[-1] == "Qualit\\udce9"
