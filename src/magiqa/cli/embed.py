@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from magiqa.cli import options, show
-from magiqa.cli.interrupts import Interrupts
 
 
 def embed(
@@ -40,27 +39,19 @@ def embed(
 
     part = parse_shard(shard) if shard else (0, 1)
     scorer = options.scorer_of(settings, backbone, weights, None, threads, provider)
-    with (
-        EmbedRun(
-            paths,
-            scorer,
-            output,
-            column=column,
-            shard=part,
-            jobs=jobs,
-            restart=restart,
-            retry_failed=retry_failed,
-        ) as run,
-        Interrupts(run.stop) as interrupts,
-    ):
-        tally = show.Tally(run)
-        with show.progress(tally) as progress:
-            for result in run:
-                tally.count(result)
-                progress()
-        run.finish()
-    typer.echo(tally.summary(output, interrupts.received is not None), err=True)
-    raise typer.Exit(interrupts.exit_code or tally.exit_code)
+    with EmbedRun(
+        paths,
+        scorer,
+        output,
+        column=column,
+        shard=part,
+        jobs=jobs,
+        restart=restart,
+        retry_failed=retry_failed,
+    ) as run:
+        tally, signalled = show.followed(run)
+    typer.echo(tally.summary(output, signalled is not None), err=True)
+    raise typer.Exit(signalled or tally.exit_code)
 
 
 def rescore(

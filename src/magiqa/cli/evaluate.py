@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from magiqa.cli import options, results, show
-from magiqa.cli.interrupts import Interrupts
 from magiqa.errors import OutputError
 
 if TYPE_CHECKING:  # loaded inside the commands, not with --help
@@ -274,27 +273,18 @@ class _Kept:
         folder = folder_for(self.folder, name, scorer.provenance, self.limit)
         about = {"set": dataset.name, "released": is_released(network.checkpoint)}
         self.provenance.append(about | scorer.provenance)
-        with (
-            EmbedRun(
-                paths,
-                scorer,
-                folder,
-                jobs=self.jobs,
-                restart=self.restart,
-                retry_failed=True,  # there are few
-            ) as run,
-            Interrupts(run.stop) as interrupts,
-        ):
-            tally = show.Tally(run)
-            with show.progress(tally) as progress:
-                for result in run:
-                    tally.count(result)
-                    progress()
-            run.finish()
-        stopped = interrupts.exit_code is not None
-        typer.echo(f"{dataset.title}: {tally.summary(folder, stopped)}", err=True)
-        if stopped:
-            raise typer.Exit(interrupts.exit_code or 0)
+        with EmbedRun(
+            paths,
+            scorer,
+            folder,
+            jobs=self.jobs,
+            restart=self.restart,
+            retry_failed=True,  # there are few
+        ) as run:
+            tally, signalled = show.followed(run)
+        typer.echo(f"{dataset.title}: {tally.summary(folder, signalled is not None)}", err=True)
+        if signalled is not None:
+            raise typer.Exit(signalled)
         return folder
 
 

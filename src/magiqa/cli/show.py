@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from magiqa.cli.interrupts import Interrupts
 from magiqa.errors import SourceError
 
 if TYPE_CHECKING:  # the records are loaded with the scorer, not with --help
@@ -150,6 +151,18 @@ def print_table(results: list[Score | Failure]) -> None:
         Console().print(table)
     if len(results) == TABLE_ROWS:
         Console(stderr=True).print(f"the first {TABLE_ROWS} are shown; -o FILE gets every row")
+
+
+def followed(run: Run) -> tuple[Tally, int | None]:
+    """Go through a run, its progress shown, and finish it; how it stands, a signal's exit code."""
+    tally = Tally(run)
+    with Interrupts(run.stop) as interrupts:
+        with progress(tally) as tell:
+            for result in run:
+                tally.count(result)
+                tell()
+        run.finish()
+    return tally, interrupts.exit_code
 
 
 @contextmanager
