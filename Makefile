@@ -7,7 +7,7 @@ BIN := .venv/bin
 .PHONY: demo test check-data lint bench train-nano clean
 
 demo: .venv/demo
-	PYTHONPATH=tests $(BIN)/python demo/demo.py
+	PICTURES="$(PICTURES)" $(BIN)/python demo/demo.py
 
 test: .venv/test
 	$(BIN)/python -m pytest -q
@@ -29,6 +29,7 @@ bench: .venv/test
 	PYTHONPATH=tests $(BIN)/python benchmarks/runs.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/ablations.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/report_page.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/engines.py
 
 train-nano: .venv/test
 	@test -d "$(PRISTINE)" || { echo "train-nano needs PRISTINE=DIR, see training/README.md"; exit 1; }
@@ -42,7 +43,7 @@ clean:
 	@touch $@
 
 .venv/demo: .venv/python pyproject.toml
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e . "scikit-image>=0.25"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[report]" "scikit-image>=0.25"
 	@touch $@
 
 .venv/test: .venv/python pyproject.toml

@@ -52,6 +52,7 @@ def main() -> None:
     else:
         print("  no torch: the usual module cannot be exported, so ours is not compared with it")
     whole_pictures(report)
+    nano(report, encoder)
     report.write()
 
 
@@ -113,6 +114,14 @@ def whole_pictures(report: Report) -> None:
         report.add(f"{what}, spent outside the encoder's calls", 100 * outside, "%")
 
 
+def nano(report: Report, encoder: OnnxEncoder) -> None:
+    small = OnnxEncoder(open_checkpoint("nano", None), threads=1)
+    views = _views(VIEWS)
+    seconds = alternate({"nano": lambda: small(views), "RN50": lambda: encoder(views)})
+    report.add("nano", VIEWS / median(seconds["nano"]), "views/s")
+    report.add("nano's views over RN50's", _ratio(seconds["RN50"], seconds["nano"]), at_least=20)
+
+
 def _outside_the_encoder(scorer: Scorer, files: list[bytes]) -> float:
     """The same again out of one run, free of the noise between two: a share of the encoder's."""
     inside = 0.0
@@ -154,7 +163,7 @@ def _views(count: int) -> Floats:
     return np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
 
 
-def _encode(encoder: OnnxEncoder, views: Floats, micro_batch: int) -> None:
+def _encode(encoder: Callable[[Floats], Floats], views: Floats, micro_batch: int) -> None:
     for start in range(0, len(views), micro_batch):
         encoder(views[start : start + micro_batch])
 

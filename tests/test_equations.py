@@ -146,3 +146,26 @@ def test_torch_gives_numpys_numbers_and_gradients(settings: Settings) -> None:
     assert tensor.grad is not None
     assert tensor.grad.isfinite().all()
     assert tensor.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(),
+        Settings(box_cox_lambda=0),
+        Settings(weight=0.3, alpha=2),
+        Settings(weight=0, magnitude="l1"),
+        Settings(weight=0, magnitude="l2"),
+    ],
+)
+def test_gradients_are_those_of_the_function(settings: Settings) -> None:
+    generator = torch.Generator().manual_seed(0)
+    F = torch.randn((3, 8), generator=generator, dtype=torch.float64)
+    texts = torch.randn((2, 2, 8), generator=generator, dtype=torch.float64)
+    texts = texts / texts.norm(dim=-1, keepdim=True)
+
+    def every_cue(F: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        cues = equations.cues(F, texts, 5.0, settings)
+        return tuple(each for each in cues if each.requires_grad)  # a fixed weight has none
+
+    assert torch.autograd.gradcheck(every_cue, F.requires_grad_())

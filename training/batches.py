@@ -1,4 +1,4 @@
-"""Batches of ladders: a pristine view and three worse ones of each picture, and their targets.
+"""Batches of ladders: a pristine view and four worse ones of each picture, and their targets.
 
 Batch number n of a seed is the same whatever was drawn before it, so a run resumes exactly.
 """
@@ -18,9 +18,9 @@ import targets
 from distortions import distort, mixture
 from distortions.pixels import Bytes
 
-LADDER = 4  # views of one picture, pristine first, each worse than the one before
+LADDER = 5  # views of one picture, pristine first, each worse than the one before
 GARBAGE = 2  # views a batch of no picture at all
-STEPS = ((0.04, 0.35), (0.3, 0.7), (0.6, 1.0))  # severity of the worse ones
+STEPS = ((0.05, 0.3), (0.2, 0.5), (0.45, 0.75), (0.7, 1.0))  # severity of the worse ones
 THUMBNAILS = 0.25  # share of ladders that see a larger picture's thumbnail
 
 

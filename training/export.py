@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
+from magiqa.clip.anchors import load_anchors
+from magiqa.clip.weights import Checkpoint
 from magiqa.settings import PRESETS
-from tower import ARCHITECTURE, PRESET_NAMES, Nano
+from tower import PRESET_NAMES, Nano
 
 
 def save(nano: Nano, path: Path) -> None:
@@ -37,34 +38,10 @@ def save(nano: Nano, path: Path) -> None:
     save_file(tensors, path, metadata={"format": "pt", "prompts": prompts})
 
 
-class NanoFile:
-    """The file as magiqa's engines want a checkpoint: architecture, hash, cache folder, `read`."""
-
-    def __init__(self, path: Path) -> None:
-        self.architecture = ARCHITECTURE
-        self.path = path
-        self.hash = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.cache = path.parent / f"graph-{self.hash[:16]}"
-        self._tensors = load_file(path)
-
-    def read(self, name: str) -> NDArray[np.float32]:
-        """One tensor, widened to float32."""
-        return np.asarray(self._tensors[name], np.float32)
-
-    def anchors(self, preset: str) -> NDArray[np.float32]:
-        """(pairs, 2, D), L2-normalised again after the rounding."""
-        values = self.read(f"anchors.{preset}")
-        return np.asarray(values / np.linalg.norm(values, axis=-1, keepdims=True), np.float32)
-
-    @property
-    def logit_scale(self) -> float:
-        """1 / tau of Eq. 6."""
-        return float(np.exp(self.read("logit_scale")))
-
-
 def load(path: Path) -> Nano:
     """The model in a file, for training on."""
-    file = NanoFile(path)
+    file = Checkpoint(path, "file")
+    anchors = [load_anchors(file, PRESETS[preset]) for preset in PRESET_NAMES]
     nano = Nano()
     state = {
         name: torch.from_numpy(file.read(f"visual.{name}").copy())
@@ -73,8 +50,7 @@ def load(path: Path) -> Nano:
     }
     nano.visual.load_state_dict(state, strict=False)
     with torch.no_grad():
-        nano.directions.copy_(
-            torch.from_numpy(np.concatenate([file.anchors(preset) for preset in PRESET_NAMES]))
-        )
-        nano.logit_scale.copy_(torch.tensor(np.log(file.logit_scale)))
+        directions = np.concatenate([each.embeddings for each in anchors])
+        nano.directions.copy_(torch.from_numpy(directions))
+        nano.logit_scale.copy_(torch.tensor(np.log(anchors[0].logit_scale)))
     return nano

@@ -1,7 +1,8 @@
 """How a file of nano's weights does on held-out pictures, whole: ladders, ranks, garbage.
 
 Prints a table and, with --out, writes it all as JSON: shares of monotone ladders by family, rank
-correlations with severity, mean scores by kind and level (for plots), scores of garbage.
+correlations with severity, mean scores by kind and level (for plots), scores of garbage, and how
+each attribute's own preset follows the distortion that it is about.
 """
 
 from __future__ import annotations
@@ -19,28 +20,45 @@ import pristine
 from distortions import KINDS
 from distortions.pixels import Bytes
 from ladders import AIMED, LEVELS, Rung
-from scoring import NanoScorer, Scores
+from magiqa import Scorer, Settings
+from magiqa.records import Score
 
+CUES = ("similarity", "magnitude", "score")
+ATTRIBUTES = {  # preset -> the kind under which it must fall
+    "brightness": "tone.darken",
+    "noisiness": "noise.white",
+    "colorfulness": "colour.less_colour",
+    "sharpness": "blur.gaussian",
+    "contrast": "tone.less_contrast",
+}
 SHAPE = (512, 768, 3)  # of garbage: as Kodak's pictures
 
 
 def main() -> None:
     """Score every held-out picture at every level of every distortion."""
     given = _arguments()
-    scorer = NanoScorer(given.weights, given.threads)
+    scorer = Scorer(weights=given.weights, threads=given.threads)
     _, held = pristine.pictures(given.pristine)
     pictures = [pristine.read(path) for path in held[: given.pictures]]
     kinds = [name for name in KINDS if not given.families or KINDS[name].family in given.families]
     found = judge(scorer, pictures, kinds)
+    found["attributes"] = {
+        preset: attribute(
+            Scorer(weights=given.weights, settings=Settings(prompts=preset, weight=1)),
+            kind,
+            pictures,
+        )
+        for preset, kind in ATTRIBUTES.items()
+    }
     _show(found)
     if given.out:
         given.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
-def judge(scorer: NanoScorer, pictures: Sequence[Bytes], kinds: Sequence[str]) -> dict[str, Any]:
+def judge(scorer: Scorer, pictures: Sequence[Bytes], kinds: Sequence[str]) -> dict[str, Any]:
     """All of it, ready for JSON; by cue: similarity, magnitude and the fused score."""
     rungs, rows = [], []
-    known: dict[int, Scores] = {}  # a picture itself is scored once, not once a kind
+    known: dict[int, Score] = {}  # a picture itself is scored once, not once a kind
     for rung, picture in ladders.degraded(pictures, kinds):
         if rung.level or rung.picture not in known:
             scores = scorer(picture)
@@ -53,9 +71,24 @@ def judge(scorer: NanoScorer, pictures: Sequence[Bytes], kinds: Sequence[str]) -
         "pictures": len(pictures),
         "kinds": len(kinds),
         **{
-            cue: _judged(rungs, [row[at] for row in rows], [(n, s[at]) for n, s in outside])
-            for at, cue in enumerate(Scores._fields)
+            cue: _judged(
+                rungs,
+                [getattr(row, cue) for row in rows],
+                [(name, getattr(row, cue)) for name, row in outside],
+            )
+            for cue in CUES
         },
+    }
+
+
+def attribute(scorer: Scorer, kind: str, pictures: Sequence[Bytes]) -> dict[str, Any]:
+    """How an attribute falls along the ladders of a kind: share monotone, rank correlation."""
+    rungs, found = zip(*ladders.degraded(pictures, [kind]), strict=True)
+    scores = np.array([score.similarity for score in scorer.score_many(found)])
+    return {
+        "kind": kind,
+        "monotone": ladders.monotone_shares(rungs, scores)[KINDS[kind].family],
+        "srcc": ladders.rank_correlation(rungs, scores),
     }
 
 
@@ -110,23 +143,24 @@ def _those(
 
 
 def _show(found: dict[str, Any]) -> None:
-    cues = Scores._fields
     print(f"{found['pictures']} pictures, {found['kinds']} kinds, levels {LEVELS}")
-    print(f"{'monotone ladders':24}" + "".join(f"{cue:>12}" for cue in cues))
+    print(f"{'monotone ladders':24}" + "".join(f"{cue:>12}" for cue in CUES))
     for family in found["score"]["monotone"]:
         mark = " (aimed at)" if family in AIMED else ""
-        shares = (found[cue]["monotone"][family] for cue in cues)
+        shares = (found[cue]["monotone"][family] for cue in CUES)
         print(f"{family + mark:24}" + "".join(f"{share:12.1%}" for share in shares))
-    print(f"{'SRCC with severity':24}" + "".join(f"{found[cue]['srcc']:12.3f}" for cue in cues))
-    floors = (found[cue]["pristine_5th_percentile"] for cue in cues)
+    print(f"{'SRCC with severity':24}" + "".join(f"{found[cue]['srcc']:12.3f}" for cue in CUES))
+    floors = (found[cue]["pristine_5th_percentile"] for cue in CUES)
     print(f"{'pristine, 5th centile':24}" + "".join(f"{floor:12.3f}" for floor in floors))
     for name in found["score"]["garbage"]:
-        rows = (found[cue]["garbage"][name] for cue in cues)
+        rows = (found[cue]["garbage"][name] for cue in CUES)
         print(
             f"{name:24}"
             + "".join(f"{row['score']:11.3f}{' ' if row['below'] else '!'}" for row in rows)
         )
     print("! not below the 5th percentile of the pristine pictures")
+    for preset, row in found.get("attributes", {}).items():
+        print(f"{preset:16}{row['kind']:24}{row['monotone']:8.1%} monotone, SRCC {row['srcc']:.3f}")
 
 
 def _arguments() -> argparse.Namespace:

@@ -17,7 +17,7 @@ SETTINGS = Settings()  # the paper's fusion constants
 MAGNITUDE_RANGE = (0.25, 1.0)  # the magnitude cue's targets: it is fused with a similarity in 0..1
 SOFTNESS = 0.05  # of a rank: this much difference between two scores is clear
 APART = 0.03  # of a step: two targets nearer than this have no order
-ATTRIBUTES, RANKS, AGREEMENT, MAGNITUDE = 0.4, 0.5, 0.5, 2.0  # weights of the parts
+ATTRIBUTES, RANKS, AGREEMENT, MAGNITUDE = 2.0, 1.0, 0.5, 2.0  # weights of the parts
 
 
 class Loss(NamedTuple):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from magiqa.clip.architecture import HEAD_WIDTH, Architecture
 from magiqa.settings import PRESETS
 
+PRESET_NAMES = ("ensemble", "brightness", "noisiness", "colorfulness", "sharpness", "contrast")
 ARCHITECTURE = Architecture(
     embedding=128,
     vision_width=16,
@@ -24,8 +25,8 @@ ARCHITECTURE = Architecture(
     native_side=224,
     text_width=0,  # no text tower: the anchors are learned
     text_layers=0,
+    anchors=PRESET_NAMES,
 )
-PRESET_NAMES = ("ensemble", "brightness", "noisiness", "colorfulness", "sharpness", "contrast")
 PAIRS = tuple(pair for name in PRESET_NAMES for pair in PRESETS[name])
 QUALITY_PAIRS = len(PRESETS["ensemble"])
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's normalisation

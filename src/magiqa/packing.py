@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from magiqa.pictures import views
 from magiqa.records import Embedded, Failure, Picture
 from magiqa.settings import Coverage
 
+Array: TypeAlias = Any
+"""Of numpy, or of the library that the encoder computes with."""
 Floats: TypeAlias = NDArray[np.float32]
 
 _FREED = 30 << 20
@@ -40,21 +42,28 @@ class Packer:
 
     `encode` takes views (N, 3, 224, 224), 0..255, to embeddings (N, `dimensions`). With one lane it
     runs in the caller's thread. With more, each lane is a thread, and the next micro-batch is cut
-    meanwhile. Memory: `lanes` + 1 micro-batches and the embeddings of the pictures in them.
+    meanwhile. `place` takes pixels where views are cut: to the encoder's device. Memory: `lanes`
+    + 1 micro-batches and the embeddings of the pictures in them.
     """
 
     def __init__(
-        self, encode: Callable[[Floats], Floats], dimensions: int, size: int, lanes: int
+        self,
+        encode: Callable[[Array], Floats],
+        dimensions: int,
+        size: int,
+        lanes: int,
+        place: Callable[[NDArray[Any]], Array] = lambda pixels: pixels,
     ) -> None:
         self._encode = encode
+        self._place = place
         self._dimensions = dimensions
         self._lanes = lanes
         np.empty(_FREED, np.uint8)
         shape = (size, 3, views.SIDE, views.SIDE)
-        self._free = [np.empty(shape, np.float32) for _ in range(lanes + 1)]
+        self._free = [place(np.empty(shape, np.float32)) for _ in range(lanes + 1)]
         self._batch = self._free.pop()
         self._owners: Owners = []
-        self._under_way: deque[tuple[Future[Floats], Owners, Floats]] = deque()
+        self._under_way: deque[tuple[Future[Floats], Owners, Array]] = deque()
         self._waiting: deque[_Waiting | Failure] = deque()
 
     def stream(
@@ -84,7 +93,7 @@ class Packer:
         about = (picture.source, picture.width, picture.height, picture.warnings)
         entry = _Waiting(Embedded(*about, boxes, embeddings), missing=len(boxes))
         self._waiting.append(entry)
-        pixels = np.moveaxis(picture.pixels, -1, 0)
+        pixels = self._place(np.moveaxis(picture.pixels, -1, 0))
         for index, box in enumerate(boxes):
             whole = index == len(boxes) - 1
             view = views.thumbnail(pixels) if whole else views.window(pixels, box)
@@ -96,7 +105,7 @@ class Packer:
                     self._take_in()
                 self._batch, self._owners = self._free.pop(), []
 
-    def _send(self, batch: Floats, owners: Owners) -> None:
+    def _send(self, batch: Array, owners: Owners) -> None:
         if self._lanes > 1:
             future = self._threads.submit(self._encode, batch)
         else:

@@ -82,7 +82,8 @@ class Score:
     """How good a picture looks; higher is better.
 
     `score`, `similarity`, `magnitude` and `weight` are means over the views, so the score cannot be
-    recomputed from the other three. Scores of different backbones do not compare.
+    recomputed from the other three. Scores of different backbones do not compare. A rival's score
+    (evaluate/rivals) stands alone, in its own direction: the other three are NaN.
     """
 
     source: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import Any, Literal, TypeAlias, get_args, overload
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 
@@ -14,13 +14,17 @@ from magiqa.clip.anchors import load_anchors
 from magiqa.clip.onnx_engine import OnnxEncoder, available_cores
 from magiqa.clip.towers import Floats
 from magiqa.clip.weights import open_checkpoint
-from magiqa.errors import PictureError, SettingsError
+from magiqa.errors import PictureError, SettingsError, nearest
 from magiqa.packing import Packer
 from magiqa.pictures import decode
 from magiqa.records import Embedded, Failure, Item, Picture, Score, ViewScore
 from magiqa.settings import Settings, pair_name
 from magiqa.whole import embed_whole
 
+if TYPE_CHECKING:
+    from magiqa.clip.torch_engine import Dtype, TorchEncoder
+
+Engine: TypeAlias = Literal["onnx", "torch"]
 OnError: TypeAlias = Literal["raise", "return"]
 
 LANES = 2  # micro-batches encoded at a time (docs/decisions/0011)
@@ -44,33 +48,49 @@ class Scorer:
         tokenizer: str | os.PathLike[str] | None = None,
         threads: int | None = None,
         provider: str | None = None,
-        micro_batch: int = 8,
+        engine: Engine = "onnx",
+        device: str | None = None,
+        dtype: Dtype | None = None,
+        micro_batch: int | None = None,
     ) -> None:
-        """Load a released backbone (default RN50) or the checkpoint in the file `weights`.
+        """Load a backbone by name (default RN50) or the checkpoint in the file `weights`.
 
+        The names are those of the released CLIPs, and "nano", the small one that comes with magiqa.
         `tokenizer` is CLIP's vocabulary, needed for own prompts alone; that of a released backbone
-        is fetched from the hub when it is None. `threads` threads encode, None: one a core, on ONNX
-        Runtime's `provider`. `micro_batch` views go through the network at once and, if there are
-        threads for it, two micro-batches at a time: memory depends on it, scores do not. Raises
-        WeightsError, SettingsError, OutputError.
+        is fetched from the hub when it is None. `threads` threads encode, None: one a core;
+        those of torch are the whole process's.
+
+        Engine "onnx" runs on ONNX Runtime's `provider`; "torch", an extra, on a `device` ("cpu",
+        when it is None, "cuda", "cuda:1", "mps") in a `dtype` ("float32", "float16", "bfloat16"),
+        the equations always in float64. `micro_batch` views (None: 8, on a GPU 128) go through the
+        network at once and, if there are threads for it, two micro-batches at a time: memory
+        depends on it, scores do not. Raises WeightsError, SettingsError, OutputError, MissingExtra.
         """
-        if micro_batch < 1:
+        if micro_batch is not None and micro_batch < 1:
             raise SettingsError(f"micro_batch - got {micro_batch} - give at least 1")
+        _check_engine(engine, provider, device, dtype)
         self.settings = settings or Settings()
         checkpoint = open_checkpoint(backbone, weights)
         self.backbone = checkpoint.architecture.backbone
         self.anchors = load_anchors(checkpoint, self.settings.pairs, tokenizer)
-        threads = threads or available_cores()
         whole = self.settings.coverage == "whole"
-        self._lanes = 1 if whole else min(threads, LANES)
-        self._encoder = OnnxEncoder(
-            checkpoint,
-            self.settings.positional_embedding,
-            threads - self._lanes + 1,  # a lane is a thread itself
-            provider,
-            whole,
-        )
-        self._micro_batch = micro_batch
+        about = checkpoint, self.settings.positional_embedding
+        self._encoder: OnnxEncoder | TorchEncoder
+        self._place: Callable[[Any], Any] = _as_it_is
+        if engine == "torch":
+            from magiqa.clip.torch_engine import TorchEncoder, micro_batch_of
+
+            on_torch = TorchEncoder(*about, threads, device or "cpu", dtype or "float32", whole)
+            on_cpu = on_torch.device.type == "cpu"  # torch's threads fill it with one lane
+            self._lanes = 1 if whole or on_cpu else LANES
+            self._micro_batch = micro_batch or micro_batch_of(on_torch.device)
+            self._encoder, self._place = on_torch, on_torch.place
+        else:
+            threads = threads or available_cores()
+            self._lanes = 1 if whole else min(threads, LANES)
+            threads += 1 - self._lanes  # a lane is a thread itself
+            self._micro_batch = micro_batch or 8
+            self._encoder = OnnxEncoder(*about, threads, provider, whole)
         self.provenance: dict[str, Any] = {
             "magiqa": magiqa.__version__,
             "engine": self._encoder.engine,
@@ -127,7 +147,9 @@ class Scorer:
         if self.settings.coverage == "whole":
             yield from embed_whole(self._read(items, on_error), self._encoder, on_error)
             return
-        packer = Packer(self._encode, self._encoder.dimensions, self._micro_batch, self._lanes)
+        packer = Packer(
+            self._encode, self._encoder.dimensions, self._micro_batch, self._lanes, self._place
+        )
         yield from packer.stream(self._read(items, on_error), self.settings.coverage)
 
     def embed(self, picture: Any) -> Floats:
@@ -188,7 +210,7 @@ class Scorer:
                     raise
                 yield Failure(item.source, type(error).__name__, str(error))
 
-    def _encode(self, views: Floats) -> Floats:
+    def _encode(self, views: Any) -> Floats:
         """Embeddings of a micro-batch; where memory is short, in halves from now on."""
         step = min(self._micro_batch, len(views))
         try:
@@ -199,6 +221,26 @@ class Scorer:
             self._micro_batch = (step + 1) // 2
             return self._encode(views)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _as_it_is(pixels: Any) -> Any:
+    return pixels
+
+
+def _check_engine(engine: str, provider: str | None, device: str | None, dtype: str | None) -> None:
+    """Refuse an engine that does not exist and options that are the other one's."""
+    if engine not in get_args(Engine):
+        raise SettingsError(f"engine - got {engine!r} - {nearest(str(engine), get_args(Engine))}")
+    if engine == "torch" and provider is not None:
+        raise SettingsError(
+            f"provider - got {provider!r} with engine='torch' - it is ONNX Runtime's: give device"
+        )
+    for name, value in (("device", device), ("dtype", dtype)):
+        if engine == "onnx" and value is not None:
+            raise SettingsError(
+                f"{name} - got {value!r} with engine='onnx' - it is torch's: add engine='torch', "
+                f"or give provider"
+            )
 
 
 def _name(picture: Any, index: int) -> str:

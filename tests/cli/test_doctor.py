@@ -63,7 +63,7 @@ def test_the_cache_and_what_is_in_it_are_told_without_the_home_folder(
     found = doctor()
     assert found["cache"].replace("\\", "/") == "~/cache, writable"
     assert "openai: 1 file, 1.5 MB" in found["all"]
-    assert found["weights"] == "RN101"
+    assert found["weights"] == "nano, RN101"
     assert str(cache.parent) not in found["all"]
 
 

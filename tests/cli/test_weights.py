@@ -54,6 +54,7 @@ def test_list_shows_every_backbone_within_80_columns() -> None:
     for name, release in RELEASES.items():
         size = f"{release.megabytes} MB"
         assert re.search(rf"^{name} +{size}  -  +{release.hub_repository}$", shown, re.M)
+    assert re.search(r"^nano +\d\.\d MB  magiqa  - ", shown, re.M)
     assert "Licence: MIT" in shown
 
 
@@ -91,7 +92,9 @@ def test_pull_knows_all_names_before_it_starts(fetched: Path) -> None:
 
 def test_verify_says_what_was_checked_against_what(fetched: Path, tmp_path: Path) -> None:
     by_the_hub = f"right: {fetched}\n    SHA-256 as told by timm/tiny_clip.openai/{HUB_FILE}\n"
-    assert magiqa("verify") == magiqa("verify", TINY) == by_the_hub
+    assert magiqa("verify", TINY) == by_the_hub
+    assert magiqa("verify") == by_the_hub + magiqa("verify", "nano")
+    assert "nano.safetensors\n    SHA-256 as told by magiqa\n" in magiqa("verify", "nano")
     shown = magiqa("verify", fetched, tmp_path / "tiny.pt")
     assert f"right: {fetched}\n    structure of {TINY} and finite values; no SHA-256 known" in shown
     assert f"right: {tmp_path / 'tiny.pt'}\n    SHA-256 of OpenAI's {TINY}.pt" in shown
@@ -116,8 +119,6 @@ def test_verify_finds_a_changed_download(
 
 @pytest.mark.usefixtures("release")
 def test_verify_says_what_is_not_there() -> None:
-    with pytest.raises(WeightsError, match="no backbone was fetched yet - magiqa weights pull"):
-        magiqa("verify")
     with pytest.raises(WeightsError, match=f"{TINY} - not on this machine - magiqa weights pull"):
         magiqa("verify", TINY)
     with pytest.raises(WeightsError, match=r"nowhere\.pt - neither a file nor a backbone - choose"):

@@ -152,7 +152,8 @@ def test_when_both_fail_both_reasons_and_the_ways_out_are_told(world: World) -> 
         match=rf"{TINY} - its weights are not on this machine and could not be fetched, from "
         rf"{REPOSITORY} \(SHA-256 expected \w+, got \w+\) or from OpenAI \(cut after 1000 of "
         r"\d+ bytes, the next try goes on from there\) - go online once, set HF_ENDPOINT to a "
-        r"mirror, or give a file with weights=FILE \(--weights FILE\)",
+        r"mirror, give a file with weights=FILE \(--weights FILE\) or take the small backbone that "
+        r"comes with magiqa: nano \(--backbone nano\)",
     ):
         pull(TINY)
     assert world.left() == []

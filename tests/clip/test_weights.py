@@ -105,7 +105,8 @@ def test_offline_with_an_empty_cache_names_the_ways_out() -> None:
     with pytest.raises(
         WeightsError,
         match=r"RN50 - its weights are not on this machine .* - go online once, set HF_ENDPOINT to "
-        r"a mirror, or give a file with weights=FILE \(--weights FILE\)",
+        r"a mirror, give a file with weights=FILE \(--weights FILE\) or take the small backbone "
+        r"that comes with magiqa: nano \(--backbone nano\)",
     ):
         open_checkpoint(None, None)
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from magiqa import Failure, Settings, SettingsError
-from magiqa.evaluate.methods import METHODS, PAPER, call, find_method, settings_of
+import recipe
+from magiqa import Failure, Score, Settings, SettingsError
+from magiqa.evaluate.methods import METHODS, PAPER, find_method, settings_of
+from magiqa.evaluate.rivals.metric import Metric, call
+from magiqa.records import Picture
 
 
 def test_methods_are_settings_under_the_papers_protocol() -> None:
@@ -49,8 +52,8 @@ def test_a_function_is_called_with_the_path(
     (tmp_path / "lengths.py").write_text("def of(path):\n    return len(path)\n")
     monkeypatch.syspath_prepend(tmp_path)
     function = find_method("lengths:of")
-    assert not isinstance(function, Settings)
-    assert call(function, "four") == 4.0
+    assert not isinstance(function, Settings | Metric)
+    assert call(function, "four", "four") == 4.0
 
 
 def raising(_: str) -> float:
@@ -67,7 +70,26 @@ def raising(_: str) -> float:
 )
 def test_a_function_that_fails_costs_one_picture(function: object, text: str) -> None:
     assert callable(function)
-    failure = call(function, "a.png")
+    failure = call(function, "a.png", "a.png")
     assert isinstance(failure, Failure)
     assert failure.source == "a.png"
     assert re.match(text, failure.text)
+
+
+@pytest.mark.parametrize("name", ["piqe", "niqe", "ilniqe"])
+def test_a_rival_is_found_and_lower_is_better(name: str) -> None:
+    metric = find_method(name)
+    assert isinstance(metric, Metric)
+    assert metric.lower_is_better
+    assert metric.provenance["backbone"] == name
+
+
+def test_a_rival_gives_its_own_number_and_no_cues() -> None:
+    pixels = recipe.picture(200, 300, 1)
+    [score] = Metric("mean", lambda picture: float(picture.mean()), True).stream(
+        [Picture("a.png", pixels, 300, 200)]
+    )
+    assert isinstance(score, Score)
+    assert score.score == pytest.approx(pixels.mean())
+    assert math.isnan(score.similarity)
+    assert (score.backbone, score.pairs, score.views) == ("mean", {}, ())

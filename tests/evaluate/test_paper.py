@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from magiqa.evaluate.datasets import DATASETS, find_dataset
-from magiqa.evaluate.methods import settings_of
+from magiqa.evaluate.methods import find_method
 from magiqa.evaluate.paper import (
     BACKBONES,
     FIGURE_1,
@@ -19,6 +19,7 @@ from magiqa.evaluate.paper import (
     Entry,
     tables,
 )
+from magiqa.evaluate.rivals.metric import Metric
 from magiqa.settings import Settings
 
 TABLES = {table.number: table for table in tables()}
@@ -71,7 +72,7 @@ def test_every_entry_has_a_set_and_a_method_that_exist(number: int) -> None:
     for entry in TABLES[number].entries:
         assert find_dataset(entry.dataset)
         if entry.method is not None:
-            assert isinstance(settings_of(entry.method), Settings)
+            assert isinstance(find_method(entry.method), Settings | Metric)
         assert (entry.note == "not specified") == (entry.system in ("L1", "L2"))
         assert entry.backbone in BACKBONES.values()
 

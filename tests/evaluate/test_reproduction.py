@@ -73,7 +73,8 @@ def test_a_variant_whose_set_is_not_there_stands_alone(made: Reproduction) -> No
 @pytest.mark.parametrize(
     ("entry", "table", "why"),
     [
-        (Entry("clive", "NIQE", None), 1, "a rival, not part of magiqa"),
+        (Entry("clive", "QAC", None), 1, "no public code"),
+        (Entry("clive", "NIQE", "niqe"), 1, "add --rivals"),
         (Entry("spaq", "MA-CLIP", "ma-clip"), 1, "no folder spaq"),
         (Entry("clive", "MA-CLIP", "ma-clip", "ViT-B/32"), 6, "add --backbone ViT-B/32"),
         (Entry("clive", "CLIP-IQA", "no-such-whole"), 1, f"{TINY} takes 224x224 alone"),

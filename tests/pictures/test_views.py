@@ -93,3 +93,21 @@ def test_views_are_differentiable() -> None:
     (total + views.thumbnail(picture).sum()).backward()
     assert picture.grad is not None
     assert (picture.grad > 0).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(3, 5), (1, 1), (7, 226), (450, 2)])
+def test_the_thumbnails_gradients_are_those_of_the_function(height: int, width: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    picture = torch.rand((3, height, width), generator=generator, dtype=torch.float64) * 255
+    assert torch.autograd.gradcheck(views.thumbnail, picture.requires_grad_(), fast_mode=True)
+
+
+def test_the_windows_gradients_are_those_of_the_function() -> None:
+    picture = torch.rand(3, 226, 353, dtype=torch.float64, requires_grad=True)
+
+    def cut(pixels: torch.Tensor) -> torch.Tensor:
+        return torch.stack(
+            [views.window(pixels, box) for box in views.boxes(353, 226, "full")[:-1]]
+        )
+
+    assert torch.autograd.gradcheck(cut, picture, fast_mode=True)

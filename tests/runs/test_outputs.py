@@ -137,5 +137,5 @@ def test_selection_is_by_score() -> None:
     assert selected(rows, above=1) == ["a", "d", "e"]
     assert selected(rows, below=2) == ["b"]
     assert selected(rows, top=2) == ["d", "a"]
-    assert selected(rows, top=2, worst_first=True) == ["b", "a"]
+    assert selected(rows, top=2, lowest_first=True) == ["b", "a"]
     assert selected(rows, above=1, below=3, top=9) == ["a", "e"]

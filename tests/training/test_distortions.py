@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from distortions import KINDS, ORDER, distort, mixture
+from distortions import KINDS, SHARES, distort, mixture
 from distortions.pixels import Bytes, convolve, from_ycc, to_ycc
 
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -60,12 +60,12 @@ def test_a_mixture_follows_the_way_of_a_picture() -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
         families = [KINDS[kind].family for kind in mixture(rng, 3)]
-        assert families == sorted(families, key=ORDER.index)
+        assert families == sorted(families, key=list(SHARES).index)
         assert len(set(families)) == 3
 
 
 def test_every_family_has_its_place_in_the_order() -> None:
-    assert set(ORDER) == {kind.family for kind in KINDS.values()}
+    assert set(SHARES) == {kind.family for kind in KINDS.values()}
     assert all(0 < kind.weight <= 1 for kind in KINDS.values())
 
 

@@ -11,7 +11,7 @@ import judge
 import ladders
 import recipe
 from ladders import LEVELS, Rung
-from scoring import NanoScorer
+from magiqa import Scorer, Settings
 from tower import Nano
 
 FALLING = [6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
@@ -54,12 +54,16 @@ def test_the_evaluation_tells_it_all(
     monkeypatch.setattr(judge, "SHAPE", (64, 64, 3))
     torch.manual_seed(0)
     export.save(Nano(), tmp_path / "nano.safetensors")
-    scorer = NanoScorer(tmp_path / "nano.safetensors")
+    scorer = Scorer(weights=tmp_path / "nano.safetensors")
     found = judge.judge(scorer, [recipe.picture(230, 230, 0)], ["blur.gaussian"])
     assert set(found["score"]["monotone"]) == {"blur"}
     assert len(found["score"]["means"]["blur.gaussian"]) == 6
     assert -1 <= found["magnitude"]["srcc"] <= 1
     assert set(found["score"]["garbage"]) >= {"uniform noise", "black", "grey"}
 
-    judge._show(found)
+    sharpness = Scorer(
+        weights=tmp_path / "nano.safetensors", settings=Settings(prompts="sharpness", weight=1)
+    )
+    row = judge.attribute(sharpness, "blur.gaussian", [recipe.picture(230, 230, 0)])
+    judge._show({**found, "attributes": {"sharpness": row}})
     assert "blur (aimed at)" in capsys.readouterr().out

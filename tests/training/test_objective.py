@@ -16,7 +16,7 @@ def test_correlation_by_hand() -> None:
 
 
 def test_ladder_ranks_by_hand() -> None:
-    wanted = torch.tensor([0.9, 0.6, 0.3, 0.1])
+    wanted = torch.tensor([0.9, 0.7, 0.5, 0.3, 0.1])
     flat = objective.ladder_ranks(torch.zeros(LADDER), wanted, 1)
     assert flat.item() == pytest.approx(0.693147, abs=1e-5)  # ln 2: no order at all
     right = objective.ladder_ranks(wanted, wanted, 1)
@@ -25,13 +25,13 @@ def test_ladder_ranks_by_hand() -> None:
 
 
 def test_equal_targets_have_no_order() -> None:
-    wanted = torch.tensor([0.9, 0.9, 0.9, 0.9])
+    wanted = torch.full((LADDER,), 0.9)
     assert objective.ladder_ranks(torch.rand(LADDER), wanted, 1).item() == 0
 
 
 def test_only_the_ladders_are_ranked() -> None:
-    scores = torch.tensor([4.0, 3.0, 2.0, 1.0, 99.0])  # the last is garbage
-    assert objective.ladder_ranks(scores, torch.tensor([0.9, 0.6, 0.3, 0.1, 0.03]), 1) < 0.01
+    scores = torch.tensor([5.0, 4.0, 3.0, 2.0, 1.0, 99.0])  # the last is garbage
+    assert objective.ladder_ranks(scores, torch.tensor([0.9, 0.7, 0.5, 0.3, 0.1, 0.03]), 1) < 0.01
 
 
 def test_descent_teaches_all_three_scores() -> None:

@@ -9,9 +9,8 @@ import torch
 import export
 import recipe
 from magiqa.clip.onnx_engine import OnnxEncoder
-from magiqa.pictures import views
+from magiqa.clip.weights import Checkpoint
 from magiqa.settings import PRESETS
-from scoring import NanoScorer
 from tower import ARCHITECTURE, PAIRS, QUALITY_PAIRS, Nano
 
 
@@ -54,7 +53,7 @@ def test_anchors_are_directions_for_every_preset(nano: Nano) -> None:
 
 
 def test_magiqas_engine_runs_it(nano: Nano, file: Path) -> None:
-    encoder = OnnxEncoder(export.NanoFile(file), threads=1)  # type: ignore[arg-type]
+    encoder = OnnxEncoder(Checkpoint(file, "file"), threads=1)
     pixels = np.stack([recipe.picture(224, 224, seed) for seed in (1, 2)])
     batch = pixels.transpose(0, 3, 1, 2).astype(np.float32)
     with torch.inference_mode():
@@ -74,12 +73,10 @@ def test_the_file_is_small_and_says_its_prompts(file: Path) -> None:
         assert opened.get_tensor("anchors.ensemble").shape == (5, 2, 128)
 
 
-def test_a_picture_is_scored_by_its_views(file: Path) -> None:
-    scorer = NanoScorer(file)
-    scores = scorer(recipe.picture(260, 360, 3))
-    assert 0 < scores.similarity < 1
-    assert scores.magnitude > 0
-    square = recipe.picture(224, 224, 3)
-    assert len(views.boxes(224, 224)) == 2  # window and thumbnail are equal
-    twice = scorer(np.concatenate([square, square], axis=1)[:, :224])
-    assert twice == pytest.approx(scorer(square))
+def test_magiqa_reads_it_as_it_was_written(nano: Nano, file: Path) -> None:
+    architecture = Checkpoint(file, "file").architecture
+    assert architecture == ARCHITECTURE
+    assert architecture.backbone == "nano"
+    loaded = export.load(file)
+    np.testing.assert_allclose(loaded.anchors.detach(), nano.anchors.detach(), atol=1e-3)
+    assert loaded.logit_scale.item() == pytest.approx(nano.logit_scale.item())

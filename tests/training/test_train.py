@@ -51,7 +51,7 @@ def test_from_a_folder_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         Image.fromarray(recipe.picture(side, side, 1)).save(tmp_path / folder / "a.png")
     monkeypatch.setattr(heldout, "KINDS_USED", ("blur.gaussian", "noise.white"))
     monkeypatch.setattr("ladders.AIMED", ("blur", "noise"))
-    command = f"train {tmp_path} --out {tmp_path / 'run'} --crops 24 --ladders 1 --sides 64"
+    command = f"train {tmp_path} --out {tmp_path / 'run'} --crops 28 --ladders 1 --sides 64"
     monkeypatch.setattr(sys, "argv", [*command.split(), "--every", "2", "--workers", "0"])
     train.main()
 

@@ -135,18 +135,19 @@ KINDS: dict[str, Kind] = {
 }
 """Every distortion by family and name."""
 
-ORDER = (
-    "structure",
-    "colour",
-    "blur",
-    "tone",
-    "noise",
-    "camera",
-    "ringing",
-    "rescaling",
-    "compression",
-)
-"""The order in which a mixture is applied: the scene, the lens, the sensor, the camera, the web."""
+SHARES = {
+    "structure": 0.05,
+    "colour": 0.05,
+    "blur": 0.17,
+    "tone": 0.07,
+    "noise": 0.24,
+    "camera": 0.08,
+    "ringing": 0.05,
+    "rescaling": 0.13,
+    "compression": 0.16,
+}
+"""How often each family is drawn, in the order in which a mixture is applied: the scene, the lens,
+the sensor, the camera, the web."""
 
 
 def distort(picture: Bytes, kind: str, severity: float, seed: int) -> Bytes:
@@ -156,8 +157,9 @@ def distort(picture: Bytes, kind: str, severity: float, seed: int) -> Bytes:
 
 def mixture(rng: np.random.Generator, count: int) -> list[str]:
     """So many kinds of different families, in the order of a camera and web pipeline."""
-    families = rng.choice(ORDER, size=count, replace=False)
+    order = list(SHARES)
+    families = rng.choice(order, size=count, replace=False, p=list(SHARES.values()))
     return [
         str(rng.choice([name for name in KINDS if KINDS[name].family == family]))
-        for family in sorted(families, key=ORDER.index)
+        for family in sorted(families, key=order.index)
     ]

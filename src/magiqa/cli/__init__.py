@@ -13,6 +13,7 @@ from magiqa.cli.datasets import datasets
 from magiqa.cli.doctor import doctor
 from magiqa.cli.embed import embed, rescore
 from magiqa.cli.evaluate import evaluate, reproduce
+from magiqa.cli.fit import fit
 from magiqa.cli.map import map_
 from magiqa.cli.report import report
 from magiqa.cli.score import score
@@ -32,6 +33,7 @@ app.command()(embed)
 app.command()(rescore)
 app.command()(evaluate)
 app.command()(reproduce)
+app.command()(fit)
 app.add_typer(weights.app, name="weights")
 app.command()(datasets)
 app.command()(doctor)

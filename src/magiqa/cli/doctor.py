@@ -123,7 +123,7 @@ def _weights() -> str:
     from magiqa.clip.sources import on_this_machine
 
     fetched = [name for name, release in RELEASES.items() if on_this_machine(release)]
-    return ", ".join(fetched) or "none fetched yet"
+    return ", ".join(["nano", *fetched])
 
 
 def _hub() -> str:

@@ -23,6 +23,9 @@ def embed(
     coverage: options.Coverage = "paper",
     threads: options.Threads = None,
     provider: options.Provider = None,
+    engine: options.Engine = "onnx",
+    device: options.Device = None,
+    dtype: options.Dtype = None,
     jobs: options.Jobs = 1,
     column: options.Column = None,
     shard: options.Shard = None,
@@ -38,7 +41,8 @@ def embed(
     from magiqa.runs.pipeline import parse_shard
 
     part = parse_shard(shard) if shard else (0, 1)
-    scorer = options.scorer_of(settings, backbone, weights, None, threads, provider)
+    machine = options.Machine(threads, provider, engine, device, dtype)
+    scorer = options.scorer_of(settings, backbone, weights, None, machine)
     with EmbedRun(
         paths,
         scorer,
@@ -74,5 +78,5 @@ def rescore(
     settings = embeddings.settings_of(folder)
     if prompts:
         settings = dataclasses.replace(settings, prompts=options.prompts_of(prompts))
-    scorer = options.scorer_of(settings, backbone, weights, tokenizer, None, None)
+    scorer = options.scorer_of(settings, backbone, weights, tokenizer, options.Machine())
     embeddings.rescore_to(output, folder, scorer)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import functools
-import os
 import sys
-import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from magiqa.cli import options, results, show
+from magiqa.cli.kept import Kept, Network
 from magiqa.errors import OutputError
 
 if TYPE_CHECKING:  # loaded inside the commands, not with --help
     import numpy as np
     from numpy.typing import NDArray
 
-    from magiqa.clip.anchors import Anchors
-    from magiqa.clip.weights import Checkpoint
-    from magiqa.evaluate.datasets import DataSet, Rated
+    from magiqa.evaluate.datasets import Rated
     from magiqa.records import Failure
-    from magiqa.scorer import Scorer
-    from magiqa.settings import Coverage, PromptPair, Settings
+    from magiqa.settings import Coverage
 
 Keep = Annotated[
     Path | None,
@@ -61,17 +56,22 @@ def evaluate(
     weights: options.Weights = None,
     threads: options.Threads = None,
     provider: options.Provider = None,
+    engine: options.Engine = "onnx",
+    device: options.Device = None,
+    dtype: options.Dtype = None,
     jobs: options.Jobs = 1,
     restart: options.Restart = False,
 ) -> None:
     """Hold scores against people's opinions: correlation, intervals, comparison.
 
     Methods: ma-clip, similarity, magnitude, l1, l2, clip-iqa, fixed-0.8 (or
-    another weight); NAME-whole for whole pictures instead of views;
+    another weight); NAME-whole for whole pictures instead of views; piqe,
+    niqe, ilniqe, niqe=MODEL, pyiqa:NAME, torchmetrics:NAME, piq:NAME;
     MODULE:FUNCTION for your own, a picture's path -> a number.
 
-    Pictures are read as the authors' code reads them. Their embeddings are
-    kept: a run may end at any moment, the same command goes on with it.
+    Pictures are read as the authors' code reads them. Their embeddings, or
+    a rival's scores, are kept: a run may end at any moment, the same command
+    goes on with it.
 
     Exit code: 0 all well, 1 a picture or a method failed, 2 wrong usage,
     3 nothing could start.
@@ -82,6 +82,7 @@ def evaluate(
 
     from magiqa.evaluate import datasets, embeddings, evaluation
     from magiqa.evaluate.methods import find_method
+    from magiqa.evaluate.rivals.metric import Metric
     from magiqa.runs import manifests
     from magiqa.settings import Settings
 
@@ -100,20 +101,26 @@ def evaluate(
         for name, each in methods.items()
         if isinstance(each, Settings)
     }
-    network = _Network(backbone, weights, threads, provider)
-    kept = _Kept(keep or (output.parent if output else Path()) / "embeddings", limit, jobs, restart)
+    network = Network(backbone, weights, options.Machine(threads, provider, engine, device, dtype))
+    kept = Kept(keep or (output.parent if output else Path()) / "embeddings", limit, jobs, restart)
     folders = {
         coverage: kept.embed(chosen, rated, network, coverage)
         for coverage in dict.fromkeys(each.coverage for each in settings.values())
     }
     answers = embeddings.scores(folders, settings, network.anchors)
     scores, failures = answers.scores, list(answers.failures)
+    lower_is_better = []
     for name, each in methods.items():
-        if not isinstance(each, Settings):
+        if isinstance(each, Metric):
+            scores[name], failed = kept.score(chosen, rated, each)
+            failures += failed
+            lower_is_better += [name] if each.lower_is_better else []
+        elif not isinstance(each, Settings):
             scores[name] = _called(name, each, rated, failures)
     scores = {name: scores[name] for name in methods}
-    found = evaluation.results(chosen, rated, scores)
-    warning = None if all(each["released"] for each in kept.provenance) else evaluation.NOT_RELEASED
+    found = evaluation.results(chosen, rated, scores, lower_is_better)
+    released = all(each.get("released", True) for each in kept.provenance)
+    warning = None if released else evaluation.NOT_RELEASED
     results.warn(warning)
     results.show(found, sys.stdout.isatty(), warning)
     for failure in failures:
@@ -125,6 +132,7 @@ def evaluate(
             "set": chosen.name,
             "limit": limit,
             "higher_is_better": chosen.higher_is_better,
+            "methods_lower_is_better": lower_is_better,
             "results": found,
             "settings": settings,
             "provenance": kept.provenance,
@@ -156,10 +164,16 @@ def reproduce(
     whole: Annotated[
         bool, typer.Option("--whole", metavar="", help="Whole pictures too, as CLIP-IQA's code.")
     ] = False,
+    rivals: Annotated[
+        bool, typer.Option("--rivals", metavar="", help="PIQE, NIQE and IL-NIQE too; slow.")
+    ] = False,
     limit: Limit = None,
     keep: Keep = None,
     threads: options.Threads = None,
     provider: options.Provider = None,
+    engine: options.Engine = "onnx",
+    device: options.Device = None,
+    dtype: options.Dtype = None,
     jobs: options.Jobs = 1,
     restart: options.Restart = False,
 ) -> None:
@@ -174,6 +188,7 @@ def reproduce(
     if backbone and weights:
         raise typer.BadParameter("contradicts --weights - give one", param_hint="--backbone")
     from magiqa.evaluate import page, reproduction
+    from magiqa.evaluate.methods import RIVALS, find_metric
     from magiqa.evaluate.paper import TABLE_6
 
     sets = list(reproduction.find_sets(data))
@@ -183,20 +198,23 @@ def reproduce(
         for name, why in absent.items():
             typer.echo(f"{name}: {why}", err=True)
         raise typer.Exit(3)
-    networks = [_Network(None, file, threads, provider) for file in weights or []]
-    networks += [_Network(name, None, threads, provider) for name in backbone or []]
-    networks = networks or [_Network(None, None, threads, provider)]
+    machine = options.Machine(threads, provider, engine, device, dtype)
+    networks = [Network(None, file, machine) for file in weights or []]
+    networks += [Network(name, None, machine) for name in backbone or []]
+    networks = networks or [Network(None, None, machine)]
     first, *others = networks
     if len({each.backbone for each in networks}) < len(networks):
         raise typer.BadParameter("give each backbone once", param_hint="--backbone, --weights")
-    kept = _Kept(keep or output / "embeddings", limit, jobs, restart)
+    kept = Kept(keep or output / "embeddings", limit, jobs, restart)
+    metrics = {name: find_metric(name) for name in RIVALS if rivals}
     made = reproduction.Reproduction(first.backbone, absent, whole=whole, limit=limit)
     coverages: list[Coverage] = ["paper"]
     coverages += ["whole"] if whole and first.any_size else []
     for dataset, rated in present:
         if not made.take_part(dataset, rated):
             folders = {each: kept.embed(dataset, rated, first, each) for each in coverages}
-            made.measure(dataset, rated, first.backbone, folders, first.anchors)
+            own = {name: kept.score(dataset, rated, each) for name, each in metrics.items()}
+            made.measure(dataset, rated, first.backbone, folders, first.anchors, own)
     for network in others:
         for dataset, rated in present:
             if dataset.name in TABLE_6:
@@ -209,98 +227,19 @@ def reproduce(
     raise typer.Exit(1 if any(each.failures for each in made.measured.values()) else 0)
 
 
-class _Network:
-    """Weights, and how to run them; opened when first asked for."""
-
-    def __init__(
-        self, name: str | None, weights: Path | None, threads: int | None, provider: str | None
-    ) -> None:
-        self._named = name, weights
-        self._options = threads, provider
-        self.anchors = functools.cache(self._anchors)
-        """Prompt pairs -> their anchors."""
-
-    def scorer(self, settings: Settings) -> Scorer:
-        return options.scorer_of(settings, *self._named, None, *self._options)
-
-    @functools.cached_property
-    def checkpoint(self) -> Checkpoint:
-        from magiqa.clip.weights import open_checkpoint
-
-        return open_checkpoint(*self._named)
-
-    @property
-    def backbone(self) -> str:
-        return self.checkpoint.architecture.backbone
-
-    @property
-    def any_size(self) -> bool:
-        """Whether it takes whole pictures."""
-        return self.checkpoint.architecture.patch is None
-
-    def _anchors(self, pairs: tuple[PromptPair, ...]) -> Anchors:
-        from magiqa.clip.anchors import load_anchors
-
-        return load_anchors(self.checkpoint, pairs)
-
-
-@dataclass(slots=True)
-class _Kept:
-    """Embeddings on disk: sets are encoded into it, and found there by the next command."""
-
-    folder: Path
-    limit: int | None
-    jobs: int
-    restart: bool
-    provenance: list[dict[str, Any]] = field(default_factory=list)
-    """Of every encoding, and in each whether its weights are "released"."""
-
-    def embed(
-        self, dataset: DataSet, rated: Sequence[Rated], network: _Network, coverage: Coverage
-    ) -> Path:
-        """Encode what is not there yet; the folder. A signal ends the command, well."""
-        from magiqa.evaluate.datasets import DATASETS
-        from magiqa.evaluate.embeddings import folder_for
-        from magiqa.evaluate.evaluation import is_released
-        from magiqa.evaluate.methods import PAPER
-        from magiqa.runs.embeddings import EmbedRun
-
-        scorer = network.scorer(replace(PAPER, coverage=coverage, resize=dataset.resize))
-        paths = [each.path for each in rated]
-        name = dataset.name
-        if dataset not in DATASETS:  # two lists may have one name, and a list may change
-            name += f"-{zlib.crc32(os.fsencode(os.pathsep.join(map(str, paths)))):08x}"
-        folder = folder_for(self.folder, name, scorer.provenance, self.limit)
-        about = {"set": dataset.name, "released": is_released(network.checkpoint)}
-        self.provenance.append(about | scorer.provenance)
-        with EmbedRun(
-            paths,
-            scorer,
-            folder,
-            jobs=self.jobs,
-            restart=self.restart,
-            retry_failed=True,  # there are few
-        ) as run:
-            tally, signalled = show.followed(run)
-        typer.echo(f"{dataset.title}: {tally.summary(folder, signalled is not None)}", err=True)
-        if signalled is not None:
-            raise typer.Exit(signalled)
-        return folder
-
-
 def _called(
     name: str, function: Callable[[str], float], rated: Sequence[Rated], failures: list[Failure]
 ) -> NDArray[np.float64]:
     """A function's scores of all pictures, NaN where it failed."""
     import numpy as np
 
-    from magiqa.evaluate.methods import call
+    from magiqa.evaluate.rivals.metric import call
     from magiqa.records import Failure
 
     scores = np.full(len(rated), np.nan)
     with typer.progressbar(rated, label=name, file=sys.stderr) as bar:
         for place, each in enumerate(bar):
-            number = call(function, str(each.path))
+            number = call(function, str(each.path), str(each.path))
             if isinstance(number, Failure):
                 failures.append(number)
             else:

@@ -28,6 +28,9 @@ def map_(
     coverage: options.Coverage = "paper",
     threads: options.Threads = None,
     provider: options.Provider = None,
+    engine: options.Engine = "onnx",
+    device: options.Device = None,
+    dtype: options.Dtype = None,
 ) -> None:
     """Draw where a picture looks good, window by window.
 
@@ -42,7 +45,8 @@ def map_(
 
     quality_map.check(output, picture)
     decoded = decode.read(Item(str(picture), picture), settings)
-    scorer = options.scorer_of(settings, backbone, weights, tokenizer, threads, provider)
+    machine = options.Machine(threads, provider, engine, device, dtype)
+    scorer = options.scorer_of(settings, backbone, weights, tokenizer, machine)
     [score] = scorer.stream([decoded], "raise")
     assert isinstance(score, Score)  # a decoded picture does not fail
     quality_map.save(quality_map.draw(score, decoded.pixels, cue), output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -19,7 +19,8 @@ Paths = Annotated[
     ),
 ]
 Backbone = Annotated[
-    str | None, typer.Option(metavar="NAME", help="A released CLIP backbone.  [default: RN50]")
+    str | None,
+    typer.Option(metavar="NAME", help="A released CLIP backbone, or nano.  [default: RN50]"),
 ]
 Weights = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A CLIP checkpoint: .safetensors or .pt.")
@@ -59,6 +60,16 @@ Provider = Annotated[
         help="ONNX Runtime's execution provider.  [default: CPUExecutionProvider]",
     ),
 ]
+Engine = Annotated[
+    Literal["onnx", "torch"], typer.Option(help="torch, an extra, is for GPUs (--device).")
+]
+Device = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of torch: cuda, cuda:1, mps.  [default: cpu]")
+]
+Dtype = Annotated[
+    Literal["float32", "float16", "bfloat16"] | None,
+    typer.Option(help="Of torch; the equations stay exact.  [default: float32]"),
+]
 Jobs = Annotated[
     int, typer.Option(metavar="N", min=0, help="Guarded decode processes; 0: decode in place.")
 ]
@@ -74,13 +85,22 @@ RetryFailed = Annotated[
 Restart = Annotated[bool, typer.Option("--restart", metavar="", help="Begin an output anew.")]
 
 
+class Machine(NamedTuple):
+    """What encodes, as the options say."""
+
+    threads: int | None = None
+    provider: str | None = None
+    engine: Literal["onnx", "torch"] = "onnx"
+    device: str | None = None
+    dtype: Literal["float32", "float16", "bfloat16"] | None = None
+
+
 def scorer_of(
     settings: Settings,
     backbone: str | None,
     weights: Path | None,
     tokenizer: Path | None,
-    threads: int | None,
-    provider: str | None,
+    machine: Machine,
 ) -> Scorer:
     """The scorer of the options; a download of its weights is shown."""
     from magiqa.cli.weights import downloading
@@ -95,8 +115,7 @@ def scorer_of(
         weights=weights,
         settings=settings,
         tokenizer=tokenizer,
-        threads=threads,
-        provider=provider,
+        **machine._asdict(),
     )
 
 

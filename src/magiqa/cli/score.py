@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,6 +14,11 @@ from magiqa.cli import options, show
 from magiqa.cli.interrupts import Interrupts
 from magiqa.cli.report import write as write_page
 from magiqa.cli.selection import Selection
+
+if TYPE_CHECKING:  # loaded inside the command, not with --help
+    from magiqa.evaluate.rivals.metric import Metric
+    from magiqa.scorer import Scorer
+    from magiqa.settings import Settings
 
 
 def score(
@@ -22,6 +28,10 @@ def score(
         typer.Option(
             "--output", "-o", metavar="FILE", help="Write every row: .csv, .jsonl or .parquet."
         ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A rival instead: piqe, niqe, ilniqe, pyiqa:NAME, ..."),
     ] = None,
     backbone: options.Backbone = None,
     weights: options.Weights = None,
@@ -33,6 +43,9 @@ def score(
     coverage: options.Coverage = "paper",
     threads: options.Threads = None,
     provider: options.Provider = None,
+    engine: options.Engine = "onnx",
+    device: options.Device = None,
+    dtype: options.Dtype = None,
     jobs: options.Jobs = 1,
     column: options.Column = None,
     shard: options.Shard = None,
@@ -73,6 +86,22 @@ def score(
         raise typer.BadParameter(
             "copies what is selected - add --top, --above or --below", param_hint="--copy-to"
         )
+    if method:
+        _refuse_with_method(
+            {
+                "--backbone": backbone,
+                "--weights": weights,
+                "--prompts": prompts,
+                "--tokenizer": tokenizer,
+                "--coverage": coverage != "paper",
+                "--threads": threads,
+                "--provider": provider,
+                "--engine": engine != "onnx",
+                "--device": device,
+                "--dtype": dtype,
+                "--report": report,
+            }
+        )
     settings = options.settings_of(prompts, protocol, native, resize, coverage)
     from magiqa.runs import pipeline
 
@@ -82,7 +111,13 @@ def score(
         rows = output
         if rows is None and (report or copy_to):  # they are made from rows that were written
             rows = Path(stack.enter_context(TemporaryDirectory(prefix="magiqa-")), "rows.jsonl")
-        scorer = options.scorer_of(settings, backbone, weights, tokenizer, threads, provider)
+        scorer: Metric | Scorer
+        if method:
+            scorer = _metric(method, settings)
+            selection.lower_is_better = scorer.lower_is_better
+        else:
+            machine = options.Machine(threads, provider, engine, device, dtype)
+            scorer = options.scorer_of(settings, backbone, weights, tokenizer, machine)
         run = pipeline.Run(
             paths,
             scorer,
@@ -108,6 +143,21 @@ def score(
         if rows and copy_to and not interrupts.received and not selection.copy(rows, copy_to):
             code = code or 1
     raise typer.Exit(code)
+
+
+def _refuse_with_method(given: dict[str, object]) -> None:
+    names = [name for name, value in given.items() if value]
+    if names:
+        raise typer.BadParameter(
+            "belongs to magiqa's own method - leave it out with --method",
+            param_hint=", ".join(names),
+        )
+
+
+def _metric(name: str, settings: Settings) -> Metric:
+    from magiqa.evaluate.methods import find_metric
+
+    return replace(find_metric(name), settings=settings)
 
 
 def _check(

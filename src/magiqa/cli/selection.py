@@ -23,6 +23,7 @@ class Selection:
     top: int | None
     above: float | None
     below: float | None
+    lower_is_better: bool = False
     _kept: list[Score | Failure] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -35,6 +36,10 @@ class Selection:
     def is_all(self) -> bool:
         """Whether nothing is left out."""
         return self.top is None and self.above is None and self.below is None
+
+    @property
+    def _lowest_first(self) -> bool:
+        return (self.sort == "worst") != self.lower_is_better
 
     def take(self, result: Score | Failure) -> None:
         """Take one more result in; in a pipe, show it."""
@@ -61,7 +66,7 @@ class Selection:
         from magiqa.runs import copies, outputs
 
         sources = outputs.selected(
-            outputs.Output(rows).rows(), self.above, self.below, self.top, self.sort == "worst"
+            outputs.Output(rows).rows(), self.above, self.below, self.top, self._lowest_first
         )
         failures = [each for each in copies.copied(sources, folder) if isinstance(each, Failure)]
         for failure in failures:
@@ -83,5 +88,5 @@ class Selection:
     def _shown(self) -> list[Score | Failure]:
         results = self._kept
         if self.sort or self.top:
-            results = show.ordered(results, worst_first=self.sort == "worst")
+            results = show.ordered(results, self._lowest_first)
         return results[: self._limit]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import threading
@@ -114,17 +115,17 @@ def brief(result: Score | Failure) -> Score | Failure:
     return replace(result, views=()) if isinstance(result, Score) else result
 
 
-def ordered(results: list[Score | Failure], worst_first: bool) -> list[Score | Failure]:
-    """Best or worst first; failures stay last."""
+def ordered(results: list[Score | Failure], lowest_first: bool) -> list[Score | Failure]:
+    """Highest or lowest first; failures stay last."""
     from magiqa.records import Failure, Score
 
     scored = [result for result in results if isinstance(result, Score)]
     failed = [result for result in results if isinstance(result, Failure)]
-    return [*sorted(scored, key=lambda result: result.score, reverse=not worst_first), *failed]
+    return [*sorted(scored, key=lambda result: result.score, reverse=not lowest_first), *failed]
 
 
 def print_table(results: list[Score | Failure]) -> None:
-    """A table on the terminal."""
+    """A table on the terminal; rivals' scores have no cues."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -132,7 +133,10 @@ def print_table(results: list[Score | Failure]) -> None:
     from magiqa.records import Failure
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("score", "similarity", "magnitude", "weight"):
+    cues = ["score", "similarity", "magnitude", "weight"]
+    if any(not isinstance(result, Failure) and math.isnan(result.weight) for result in results):
+        del cues[1:]
+    for name in cues:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("picture", overflow="fold")
@@ -141,12 +145,13 @@ def print_table(results: list[Score | Failure]) -> None:
         source = Text(printable(result.source))
         if isinstance(result, Failure):
             reason = printable(result.text.removeprefix(f"{result.source} - "))
-            table.add_row(Text("failed", "red"), "", "", "", "", source, Text(reason, "red"))
+            empty = [""] * len(cues)
+            table.add_row(Text("failed", "red"), *empty, source, Text(reason, "red"))
             continue
-        cues = (result.similarity, result.magnitude, result.weight)
+        numbers = [f"{getattr(result, cue):.4f}" for cue in cues]
         size = f"{result.width}x{result.height}"
         notes = " ".join(result.warnings)
-        table.add_row(f"{result.score:.4f}", *(f"{cue:.4f}" for cue in cues), size, source, notes)
+        table.add_row(*numbers, size, source, notes)
     if results:
         Console().print(table)
     if len(results) == TABLE_ROWS:

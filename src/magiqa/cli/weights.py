@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # loaded inside the commands, not with --help
     from magiqa.clip.sources import Source
 
 app = typer.Typer(
-    help="The weights of the released backbones: list, pull, verify.",
+    help="The weights of the backbones: list, pull, verify.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -31,9 +31,9 @@ deployed use, commercial or not, out of scope."""
 
 @app.command("list")
 def list_() -> None:
-    """The released backbones, and which of them are on this machine."""
+    """The backbones, and which of them are on this machine."""
     from magiqa.clip.releases import RELEASES
-    from magiqa.clip.sources import on_this_machine
+    from magiqa.clip.sources import NANO, on_this_machine, packaged
 
     typer.echo(f"{'backbone':<15} {'size':>7}  {'here':<6}  hub repository")
     for name, release in RELEASES.items():
@@ -41,6 +41,8 @@ def list_() -> None:
         if found := on_this_machine(release):
             here = "OpenAI" if found[0].origin == release.openai_address else "hub"
         typer.echo(f"{name:<15} {size:>7}  {here:<6}  {release.hub_repository}")
+    size = f"{packaged().path.stat().st_size / 1e6:.1f} MB"
+    typer.echo(f"{NANO:<15} {size:>7}  {'magiqa':<6}  - in the package: learned, small, rough")
     typer.echo(f"\n{_ABOUT}")
 
 
@@ -56,10 +58,12 @@ def pull(
     """
     from magiqa.clip import weights
     from magiqa.clip.releases import release_of
+    from magiqa.clip.sources import NANO
 
     backbones = names or ["RN50"]
     for name in backbones:
-        release_of(name)
+        if name != NANO:
+            release_of(name)
     for name in backbones:
         with downloading(name) as progress:
             source = weights.pull(name, progress)
@@ -71,7 +75,7 @@ def verify(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="NAME|FILE", help="Backbones or files.  [default: all that were fetched]"
+            metavar="NAME|FILE", help="Backbones or files.  [default: all on this machine]"
         ),
     ] = None,
 ) -> None:
@@ -81,14 +85,13 @@ def verify(
     """
     from magiqa.clip import weights
     from magiqa.clip.releases import RELEASES
-    from magiqa.clip.sources import on_this_machine
+    from magiqa.clip.sources import on_this_machine, packaged
 
     if files:
         sources = [source for file in files for source in _named(file)]
     else:
         sources = [source for release in RELEASES.values() for source in on_this_machine(release)]
-    if not sources:
-        raise WeightsError("verify - no backbone was fetched yet - magiqa weights pull")
+        sources.append(packaged())
     wrong = False
     for source in sources:
         try:
@@ -102,13 +105,14 @@ def verify(
 def _named(file: str) -> list[Source]:
     """What a name or a path stands for."""
     from magiqa.clip.releases import RELEASES
-    from magiqa.clip.sources import Source, on_this_machine
+    from magiqa.clip.sources import NANO, Source, on_this_machine, packaged
 
+    if file == NANO:
+        return [packaged()]
     if file not in RELEASES:
         if not Path(file).is_file():
-            raise WeightsError(
-                f"{file} - neither a file nor a backbone - {nearest(file, RELEASES)}"
-            )
+            known = [*RELEASES, NANO]
+            raise WeightsError(f"{file} - neither a file nor a backbone - {nearest(file, known)}")
         return [Source(Path(file), "file")]
     found = on_this_machine(RELEASES[file])
     if not found:

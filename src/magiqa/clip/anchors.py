@@ -1,4 +1,4 @@
-"""Prompt pairs -> anchors, their text embeddings: computed once and kept on disk."""
+"""Prompt pairs -> anchors, their text embeddings: computed once and kept, or the file's own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from magiqa.clip.tokenizer import token_ids
 from magiqa.clip.towers import Floats
 from magiqa.clip.weights import Checkpoint
 from magiqa.errors import SettingsError, WeightsError
-from magiqa.settings import PromptPair
+from magiqa.settings import PRESETS, PromptPair
 
 
 class Anchors(NamedTuple):
@@ -38,8 +38,11 @@ def load_anchors(
 
     `vocabulary` is needed for own texts alone, and for those of a released backbone it comes from
     the hub when it is None (clip/tokenizer.py). Raises SettingsError for texts that cannot be
-    prompts, WeightsError for a checkpoint whose text embeddings are not finite.
+    prompts, or that a checkpoint with anchors of its own has none for; WeightsError for a
+    checkpoint whose text embeddings are not finite.
     """
+    if checkpoint.architecture.anchors:
+        return _stored(checkpoint, tuple(pairs))
     release = RELEASES.get(checkpoint.architecture.backbone)
     ids = token_ids([text for pair in pairs for text in pair], vocabulary, release)
     for pair, positive, negative in zip(pairs, ids[::2], ids[1::2], strict=True):
@@ -53,14 +56,39 @@ def load_anchors(
     if kept.exists():
         stored = load(kept.read_bytes())
         return Anchors(stored["embeddings"], float(stored["logit_scale"]))
-    embeddings = onnx_engine.encode_text(checkpoint, ids).astype(np.float64)
-    norms = np.linalg.norm(embeddings, axis=-1, keepdims=True)
+    embeddings = onnx_engine.encode_text(checkpoint, ids).reshape(len(pairs), 2, -1)
+    directions = _directions(embeddings, f"{checkpoint.path} - its text tower gives")
+    logit_scale = _logit_scale(checkpoint)
+    remember(kept, save({"embeddings": directions, "logit_scale": np.asarray(logit_scale)}))
+    return Anchors(directions, logit_scale)
+
+
+def _stored(checkpoint: Checkpoint, pairs: tuple[PromptPair, ...]) -> Anchors:
+    """The anchors that a checkpoint without a text tower holds for a preset."""
+    architecture = checkpoint.architecture
+    for preset in architecture.anchors:
+        if PRESETS[preset] == pairs:
+            embeddings = checkpoint.read(f"anchors.{preset}")
+            directions = _directions(embeddings, f"{checkpoint.path} - anchors.{preset} holds")
+            return Anchors(directions, _logit_scale(checkpoint))
+    raise SettingsError(
+        f"prompts - got {pairs[0]!r}{', ...' if len(pairs) > 1 else ''} - {architecture.backbone} "
+        f"reads no texts, it learned what good means: choose from "
+        f"{', '.join(architecture.anchors)}, or another backbone"
+    )
+
+
+def _directions(embeddings: Floats, where: str) -> Floats:
+    """Embeddings at length 1."""
+    wide = embeddings.astype(np.float64)
+    norms = np.linalg.norm(wide, axis=-1, keepdims=True)
     if not (np.isfinite(norms).all() and norms.all()):
         raise WeightsError(
-            f"{checkpoint.path} - its text tower gives embeddings that are zero or not finite - "
-            f"give an undamaged checkpoint"
+            f"{where} embeddings that are zero or not finite - give an undamaged checkpoint"
         )
-    directions = (embeddings / norms).astype(np.float32).reshape(len(pairs), 2, -1)
-    logit_scale = np.exp(checkpoint.read("logit_scale").astype(np.float64))
-    remember(kept, save({"embeddings": directions, "logit_scale": np.asarray(logit_scale)}))
-    return Anchors(directions, float(logit_scale))
+    directions: Floats = (wide / norms).astype(np.float32)
+    return directions
+
+
+def _logit_scale(checkpoint: Checkpoint) -> float:
+    return float(np.exp(checkpoint.read("logit_scale").astype(np.float64)))

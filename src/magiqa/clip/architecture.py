@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from magiqa.errors import WeightsError
+from magiqa.settings import PRESETS
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -23,7 +24,8 @@ class Architecture:
     """The sizes of one CLIP network.
 
     `patch` is None for a residual image tower, whose `vision_layers` are its four stages' blocks;
-    a transformer's are one number.
+    a transformer's are one number. `anchors` names the presets whose anchors are in the file, in
+    place of a text tower: such a network reads no prompts.
     """
 
     embedding: int
@@ -33,13 +35,14 @@ class Architecture:
     native_side: int
     text_width: int
     text_layers: int
+    anchors: tuple[str, ...] = ()
 
     @property
     def backbone(self) -> str:
-        """The released backbone of these sizes, else a name that tells the sizes."""
+        """The known backbone of these sizes, else a name that tells the sizes."""
         vision = (self.patch, self.vision_width, self.vision_layers, self.native_side)
-        if vision in _RELEASED:
-            return _RELEASED[vision]
+        if vision in _NAMES:
+            return _NAMES[vision]
         layers = "-".join(map(str, self.vision_layers))
         family = "resnet" if self.patch is None else f"vit{self.patch}"
         return f"{family}-{layers}x{self.vision_width}"
@@ -53,6 +56,10 @@ class Architecture:
         """Name and shape of every parameter, as in OpenAI's released state dicts."""
         tower = self._residual() if self.patch is None else self._vision_transformer(self.patch)
         width = self.text_width
+        if self.anchors:
+            shapes = {name: (len(PRESETS[name]), 2, self.embedding) for name in self.anchors}
+            anchors = {f"anchors.{name}": shape for name, shape in shapes.items()}
+            return dict(tower) | anchors | {"logit_scale": ()}
         text: dict[str, Shape] = {
             "token_embedding.weight": (VOCABULARY, width),
             "positional_embedding": (CONTEXT, width),
@@ -86,7 +93,8 @@ class Architecture:
             yield f"{pool}.{name}_proj.bias", (out,)
 
 
-_RELEASED = {
+_NAMES = {
+    (None, 16, (1, 1, 1, 1), 224): "nano",
     (None, 64, (3, 4, 6, 3), 224): "RN50",
     (None, 64, (3, 4, 23, 3), 224): "RN101",
     (None, 80, (4, 6, 10, 6), 288): "RN50x4",
@@ -155,7 +163,11 @@ def read_architecture(shapes: Mapping[str, Shape], where: str) -> Architecture:
     def layers(pattern: str) -> int:
         return len({match[0] for name in found if (match := re.match(pattern, name))})
 
-    text_width, embedding = shape("text_projection", 2)
+    anchors = tuple(name for name in PRESETS if f"anchors.{name}" in found)
+    if anchors:
+        text_width, embedding = 0, shape(f"anchors.{anchors[0]}", 3)[2]
+    else:
+        text_width, embedding = shape("text_projection", 2)
     if "visual.proj" in found:
         vision_width, _, patch, _ = shape("visual.conv1.weight", 4)
         vision_layers: tuple[int, ...] = (layers(r"visual\.transformer\.resblocks\.\d+\."),)
@@ -174,6 +186,7 @@ def read_architecture(shapes: Mapping[str, Shape], where: str) -> Architecture:
         native_side=side,
         text_width=text_width,
         text_layers=layers(r"transformer\.resblocks\.\d+\."),
+        anchors=anchors,
     )
     _compare(found, architecture, where)
     return architecture

@@ -42,11 +42,8 @@ class OnnxEncoder:
         size, one by one. Raises SettingsError for a provider that is not there and a backbone that
         takes 224x224 alone, WeightsError and OutputError for what stands in the way of the graph.
         """
-        if whole and checkpoint.architecture.patch is not None:
-            raise SettingsError(
-                f"coverage='whole' - {checkpoint.architecture.backbone} takes 224x224 alone - use "
-                f"a residual backbone, such as RN50"
-            )
+        if whole:
+            towers.check_whole(checkpoint.architecture)
         graph = _image_graph(checkpoint, positional_embedding, whole)
         self._session = _session(str(graph), threads, provider)
         self.dimensions: int = self._session.get_outputs()[0].shape[1]

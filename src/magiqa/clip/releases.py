@@ -96,5 +96,6 @@ RELEASES = {
 def release_of(backbone: str) -> Release:
     """The release of a name; WeightsError tells the nearest names."""
     if backbone not in RELEASES:
-        raise WeightsError(f"backbone - no {backbone!r} - {nearest(backbone, RELEASES)}")
+        known = [*RELEASES, "nano"]
+        raise WeightsError(f"backbone - no {backbone!r} - {nearest(backbone, known)}")
     return RELEASES[backbone]

@@ -1,4 +1,4 @@
-"""Where a released backbone's weights come from: this machine, the hub, OpenAI."""
+"""Where a backbone's weights come from: the package, this machine, the hub, OpenAI."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from magiqa.clip.download import Progress, download
 from magiqa.clip.releases import HUB_FILE, Release
 from magiqa.errors import WeightsError
 
+NANO = "nano"
+NANO_SHA256 = "66ad0cffd34d7f5127d37cae51a14eabb4084f9526dd6735820c20f15cb64d97"
+
 
 class Source(NamedTuple):
     """A file of weights on this machine, and what is known of it."""
@@ -20,6 +23,11 @@ class Source(NamedTuple):
     """Where it is from, for provenance."""
     sha256: str = ""
     """Of the file, as told by where it is from; empty where nobody told."""
+
+
+def packaged() -> Source:
+    """`nano`, the small backbone that comes with magiqa (training/ made it)."""
+    return Source(Path(__file__).with_name("nano.safetensors"), "magiqa", NANO_SHA256)
 
 
 def on_this_machine(release: Release) -> list[Source]:
@@ -47,7 +55,8 @@ def fetch(release: Release, progress: Progress | None = None) -> Source:
         raise WeightsError(
             f"{release.backbone} - its weights are not on this machine and could not be fetched, "
             f"from {release.hub_repository} ({of_the_hub}) or from OpenAI ({error}) - go online "
-            f"once, set HF_ENDPOINT to a mirror, or give a file with weights=FILE (--weights FILE)"
+            f"once, set HF_ENDPOINT to a mirror, give a file with weights=FILE (--weights FILE) or "
+            f"take the small backbone that comes with magiqa: {NANO} (--backbone {NANO})"
         ) from error
     return _of_openai(release)
 

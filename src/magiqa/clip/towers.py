@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magiqa.clip.architecture import HEAD_WIDTH, Architecture, norm_of, residual_convolutions
+from magiqa.errors import SettingsError
 
 T = TypeVar("T")
 Floats: TypeAlias = NDArray[np.float32]
@@ -86,6 +87,15 @@ def image_tower(
     if architecture.patch is None:
         return _residual_tower(ops, weights, architecture, x, whole)
     return _vision_tower(ops, weights, architecture, architecture.patch, x)
+
+
+def check_whole(architecture: Architecture) -> None:
+    """Refuse what takes views of 224x224 alone; raises SettingsError."""
+    if architecture.patch is not None:
+        raise SettingsError(
+            f"coverage='whole' - {architecture.backbone} takes 224x224 alone - use a residual "
+            f"backbone, such as RN50"
+        )
 
 
 def prepare_text(read: Read, architecture: Architecture, length: int) -> dict[str, Floats]:

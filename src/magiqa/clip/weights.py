@@ -84,7 +84,7 @@ class Checkpoint:
 
 
 def open_checkpoint(backbone: str | None, file: str | os.PathLike[str] | None) -> Checkpoint:
-    """The checkpoint of a file when one is given, else of a released backbone (default RN50).
+    """The checkpoint of a file when one is given, else of a backbone by name (default RN50).
 
     Raises WeightsError when there is none or the file holds another backbone.
     """
@@ -101,10 +101,12 @@ def open_checkpoint(backbone: str | None, file: str | os.PathLike[str] | None) -
 
 
 def pull(backbone: str, progress: Progress | None = None) -> Source:
-    """A released backbone's weights, from where they were found before, else fetched.
+    """A backbone's weights: magiqa's own, or from where they were found before, else fetched.
 
     `progress` follows a download from OpenAI; the hub's library shows its own. Raises WeightsError.
     """
+    if backbone == sources.NANO:
+        return sources.packaged()
     release = release_of(backbone)
     if found := sources.on_this_machine(release):
         return found[0]

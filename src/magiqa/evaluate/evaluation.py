@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from magiqa.clip.cache import file_sha256
 from magiqa.clip.releases import RELEASES
+from magiqa.clip.sources import NANO, NANO_SHA256
 from magiqa.clip.weights import Checkpoint
 from magiqa.errors import MissingExtra, SettingsError
 from magiqa.evaluate.correlation import Comparison, Correlation, compare, correlation
@@ -34,11 +35,13 @@ def results(
     dataset: DataSet,
     rated: Sequence[Rated],
     scores: Mapping[str, Values],
+    lower_is_better: Collection[str] = (),
     *,
     comparisons: bool = True,
 ) -> list[Result]:
     """Every method's result; scores are (pictures,) each, NaN where there is none.
 
+    Those of the methods `lower_is_better` are negated: positive is agreement for all of them.
     A picture that one method has no score for is left out for all of them, so that they compare.
     What correlation refuses (too few pictures, equal scores) is the result's error.
     """
@@ -46,9 +49,12 @@ def results(
     labels = np.asarray([each.mos for each in rated])[scored]
     higher = dataset.higher_is_better
     found: list[Result] = []
-    first = next(iter(scores.values()))[scored]
-    for method, values in scores.items():
-        own = values[scored]
+    turned = {
+        method: (-values if method in lower_is_better else values)[scored]
+        for method, values in scores.items()
+    }
+    first = next(iter(turned.values()))
+    for method, own in turned.items():
         try:
             agreement = correlation(own, labels, higher_is_better=higher)
             against = None
@@ -74,12 +80,12 @@ def srcc(scores: Values, rated: Sequence[Rated], higher_is_better: bool) -> floa
 
 
 def is_released(checkpoint: Checkpoint) -> bool:
-    """Whether these weights are known to be one of OpenAI's released backbones.
+    """Whether these weights are known to be one of OpenAI's released backbones, or magiqa's nano.
 
     They are when magiqa fetched them, checked by what their source tells, or when the file is, byte
-    for byte, OpenAI's own.
+    for byte, a released one.
     """
-    if checkpoint.architecture.backbone not in RELEASES:
+    if checkpoint.architecture.backbone not in (*RELEASES, NANO):
         return False
-    known = {release.sha256 for release in RELEASES.values()}
+    known = {NANO_SHA256, *(release.sha256 for release in RELEASES.values())}
     return checkpoint.origin != "file" or file_sha256(checkpoint.path) in known

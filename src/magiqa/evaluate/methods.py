@@ -1,4 +1,4 @@
-"""What is evaluated, by name: settings of magiqa, or anybody's function of a picture.
+"""What is evaluated, by name: settings of magiqa, a rival, or anybody's function of a picture.
 
 ma-clip                 the paper's
 similarity, magnitude   one cue alone; similarity is CLIP-IQA, five pairs, on these views
@@ -6,19 +6,23 @@ l1, l2                  mean |F| and ||F|| in place of the magnitude, alone
 fixed-W                 w_sim is W for every view: fixed-0.8 is the paper's 0.8/0.2
 clip-iqa                CLIP-IQA's own single pair, "Good photo." / "Bad photo."
 NAME-whole              any of them on the picture as a whole, as CLIP-IQA's own code; no views
+piqe, niqe, ilniqe      rivals, lower is better; niqe=FILE and ilniqe=FILE by that model
+pyiqa:NAME              a metric of that library, also torchmetrics:NAME, piq:NAME
 MODULE:FUNCTION         a Python function: path of a picture -> number, higher is better
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeAlias
 
+from magiqa.clip.cache import file_sha256
 from magiqa.errors import SettingsError, nearest
-from magiqa.records import Failure
+from magiqa.evaluate.rivals import adapters
+from magiqa.evaluate.rivals.metric import Metric
 from magiqa.settings import Settings
 
 Function: TypeAlias = Callable[[str], float]
@@ -34,12 +38,44 @@ METHODS: dict[str, Settings] = {
 }
 
 
-def find_method(name: str) -> Settings | Function:
+RIVALS = ("piqe", "niqe", "ilniqe")
+
+
+def find_method(name: str) -> Settings | Metric | Function:
     """The method of that name, not yet for a set that wants its pictures resized.
 
-    Raises SettingsError: it names the nearest, or says why a function cannot be had.
+    Raises what `find_metric` raises; its SettingsError names the nearest method, or says why a
+    function cannot be had.
     """
+    if name.partition("=")[0] in RIVALS or _library(name):
+        return find_metric(name)
     return _function(name) if ":" in name else settings_of(name)
+
+
+def find_metric(name: str) -> Metric:
+    """The rival of that name. Raises SettingsError, MissingExtra, WeightsError."""
+    if _library(name):
+        return adapters.find(name)
+    own, given, file = name.partition("=")
+    model = Path(file) if given else None
+    if own in ("niqe", "ilniqe"):
+        from magiqa.evaluate.rivals.ilniqe import IlNiqe
+        from magiqa.evaluate.rivals.models import DATA
+        from magiqa.evaluate.rivals.niqe import Niqe
+
+        metric = (Niqe if own == "niqe" else IlNiqe)(model)
+        return Metric(name, metric, True, file_sha256(model or DATA / f"{own}.npz"))
+    if name == "piqe":
+        from magiqa.evaluate.rivals.piqe import piqe
+
+        return Metric(name, piqe, True)
+    known = [*RIVALS, *(f"{library}:NAME" for library in adapters.LIBRARIES)]
+    raise SettingsError(f"rival - no {name!r} - {nearest(name, known)}")
+
+
+def _library(name: str) -> bool:
+    library, colon, _ = name.partition(":")
+    return bool(colon) and library in adapters.LIBRARIES
 
 
 def settings_of(name: str) -> Settings:
@@ -51,20 +87,9 @@ def settings_of(name: str) -> Settings:
     elif own in METHODS:
         settings = METHODS[own]
     else:
-        known = [*METHODS, "fixed-0.8", "clip-iqa-whole"]
+        known = [*METHODS, "fixed-0.8", "clip-iqa-whole", *RIVALS]
         raise SettingsError(f"method - no {name!r} - {nearest(name, known)}")
     return settings if own == name else replace(settings, coverage="whole")
-
-
-def call(function: Function, path: str) -> float | Failure:
-    """A function's number for a picture; what it raises, and what is no number, is a Failure."""
-    try:
-        number = float(function(path))
-    except Exception as error:  # anybody's function raises anything
-        return Failure(path, type(error).__name__, f"{path} - the method failed ({error!r})")
-    if not math.isfinite(number):
-        return Failure(path, "ValueError", f"{path} - the method gave {number}")
-    return number
 
 
 def _function(name: str) -> Function:

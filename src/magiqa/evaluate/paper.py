@@ -9,6 +9,9 @@ PAPER_BACKBONE = "RN50"
 BACKBONES = {"R50": "RN50", "R101": "RN101", "B/32": "ViT-B/32", "L/14": "ViT-L/14"}
 """Table 6's names."""
 METHOD_OF = {
+    "NIQE": "niqe",
+    "PIQE": "piqe",
+    "IL-NIQE": "ilniqe",
     "CLIP-IQA": "similarity",
     "MA-CLIP": "ma-clip",
     "Q_sim": "similarity",
@@ -22,7 +25,7 @@ METHOD_OF = {
     "0.2/0.8": "fixed-0.2",
     "adaptive": "ma-clip",
 }
-"""The other systems are rivals that magiqa does not have."""
+"""The other systems are rivals that magiqa does not have (rivals/published.py)."""
 OTHER_CLIP_IQA = {
     "CLIP-IQA, 1 pair": "clip-iqa",
     "CLIP-IQA, whole": "similarity-whole",
@@ -46,7 +49,7 @@ class Entry:
     system: str
     """As the paper calls it."""
     method: str | None
-    """Ours; None for a rival."""
+    """Ours; None for a rival that is quoted."""
     backbone: str = PAPER_BACKBONE
     srcc: float | None = None
     """As printed; None where the paper has no such cell."""
@@ -76,7 +79,8 @@ def tables() -> tuple[Table, ...]:
                 "CLIVE: as the authors' list, with its seven training pictures (1,169); the usual "
                 "set has 1,162.",
                 "The paper's rivals are quoted from earlier tables; ContentSep's SRCC on KADID-10k "
-                "equals that on CLIVE.",
+                "equals that on CLIVE. LPSI is in its text, but in none of its tables.",
+                _SHIPPED,
             ),
         ),
         Table(
@@ -91,7 +95,8 @@ def tables() -> tuple[Table, ...]:
                 _CLIP_IQA,
                 "PIPAL: the paper does not say which part, and the authors' code refuses the set. "
                 "Its validation part is scaled on its own, so the train part alone is given too.",
-                "Re-IQA, ARNIQA, CLIP-IQA+ and GRepQ are trained.",
+                "CL-MI is Table 1's ContentSep. Re-IQA, ARNIQA, CLIP-IQA+ and GRepQ are trained.",
+                _SHIPPED,
             ),
         ),
         Table(
@@ -128,6 +133,10 @@ _CLIP_IQA = (
     "CLIP-IQA: the paper does not say which. Its numbers fit five prompt pairs, here on MA-CLIP's "
     "views. The rows without a number of the paper are its other readings: its own single pair "
     "(1 pair), the picture at its own size instead of views (whole)."
+)
+_SHIPPED = (
+    "NIQE and IL-NIQE are by magiqa's own models, fitted on BSDS500, not by their authors': their "
+    "scales differ."
 )
 _TABLE_1 = """
 set       NIQE QAC PIQE dipIQ SNP-NIQE NPQI ContentSep MDFS CLIP-IQA MA-CLIP

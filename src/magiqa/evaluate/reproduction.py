@@ -12,8 +12,9 @@ from magiqa.evaluate import datasets, embeddings
 from magiqa.evaluate.datasets import DataSet, Rated
 from magiqa.evaluate.embeddings import AnchorsOf, Values
 from magiqa.evaluate.evaluation import Result, results, srcc
-from magiqa.evaluate.methods import METHODS, PAPER, settings_of
+from magiqa.evaluate.methods import METHODS, PAPER, RIVALS, settings_of
 from magiqa.evaluate.paper import OTHER_CLIP_IQA, VARIANTS, Entry
+from magiqa.evaluate.rivals.published import HOW
 from magiqa.records import Failure
 from magiqa.settings import Coverage, Settings
 
@@ -74,14 +75,22 @@ class Reproduction:
         backbone: str,
         folders: Mapping[Coverage, Path],
         anchors_of: AnchorsOf,
+        rivals: Mapping[str, tuple[Values, Sequence[Failure]]] | None = None,
     ) -> None:
-        """All methods on a set whose embeddings are kept; the first backbone makes the sweep."""
+        """All methods on a set whose embeddings are kept; the first backbone makes the sweep.
+
+        `rivals` were scored already: their own numbers, and what failed.
+        """
         names = (*ON_VIEWS, *(ON_WHOLE if "whole" in folders else ()))
         settings: dict[Question, Settings] = {name: settings_of(name) for name in names}
         if backbone == self.backbone:
             settings |= grid()
         answers = embeddings.scores(folders, settings, anchors_of)
         scores = {name: answers.scores[name] for name in names}
+        failures = list(answers.failures)
+        for name, (values, failed) in (rivals or {}).items():
+            scores[name] = values
+            failures += failed
         swept = {
             point: srcc(each, rated, dataset.higher_is_better)
             for point, each in answers.scores.items()
@@ -94,7 +103,7 @@ class Reproduction:
             _results(dataset, rated, scores),
             swept,
             folders["paper"],
-            answers.failures,
+            tuple(failures),
         )
 
     def take_part(self, dataset: DataSet, rated: Sequence[Rated]) -> bool:
@@ -116,13 +125,15 @@ class Reproduction:
     def find(self, entry: Entry, table: int) -> Result | str:
         """The result that stands beside an entry, or why there is none."""
         if entry.method is None:
-            return "a rival, not part of magiqa"
+            return HOW[entry.system]
         if entry.dataset in self.absent:
             return self.absent[entry.dataset]
         backbone = entry.backbone if table == 6 else self.backbone
         found = self.measured.get((entry.dataset, backbone))
         if found is None:
             return f"add --backbone {backbone}"
+        if entry.method in RIVALS and entry.method not in found.results:
+            return "add --rivals"
         if entry.method not in found.results:
             return f"{backbone} takes 224x224 alone" if self.whole else "add --whole"
         result = found.results[entry.method]
@@ -175,7 +186,7 @@ def grid() -> dict[Question, Settings]:
 def _results(
     dataset: DataSet, rated: Sequence[Rated], scores: Mapping[str, Values]
 ) -> dict[str, Result]:
-    found = results(dataset, rated, scores, comparisons=False)
+    found = results(dataset, rated, scores, RIVALS, comparisons=False)
     return {each.method: each for each in found}
 
 

@@ -39,6 +39,8 @@ class Row:
     @property
     def note(self) -> str:
         """What is to be said of the numbers, or why there are none."""
+        if self.entry.method is None:
+            return f"published; {self.why}"
         if not self.result:
             return f"not run: {self.why}"
         own = self.result.correlation

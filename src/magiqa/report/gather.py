@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from magiqa.errors import SourceError
 from magiqa.runs.outputs import Output
 from magiqa.runs.reopen import as_text
 from magiqa.runs.sinks import Row
@@ -89,6 +90,11 @@ def gather(output: Output) -> Content:
             failed.append(place)
             _count(errors, row)
             continue
+        if row["weight"] is None:
+            raise SourceError(
+                f"{output.path} - scores of a rival, {row['backbone']} - give an output of "
+                f"magiqa's own scores"
+            )
         scored.append(place)
         warnings.update(row["warnings"])
         backbones.add(row["backbone"] or "unknown")

@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 
 from magiqa.atomic import replacing
 from magiqa.errors import OutputError, SettingsError, SourceError
-from magiqa.records import Embedded, Failure, Item, Score
+from magiqa.records import Embedded, Failure, Item, Picture, Score
 from magiqa.runs import sinks
 from magiqa.runs.journal import Line
 from magiqa.runs.pipeline import Run
@@ -45,6 +45,8 @@ class EmbedRun(Run):
         """Take `Run`'s options. Raises what it raises."""
         super().__init__(paths, scorer, folder / INDEX, **options)
         self._folder = folder
+        self._embedder = scorer
+        self._entry: Embedded | Failure | None = None  # what the line to record is of
         self._kept_back: list[tuple[int, Line, Embedded]] = []
         self._begun = time.monotonic()  # the part that is gathered
 
@@ -57,11 +59,16 @@ class EmbedRun(Run):
             if part.name not in named:
                 part.unlink()
 
-    def _record(self, position: int, line: Line, embedded: Embedded | Failure) -> None:
-        if isinstance(embedded, Failure):
-            super()._record(position, line, embedded)
+    def _scored(self, pictures: Iterable[Picture | Failure]) -> Iterator[Score | Failure]:
+        for entry in self._embedder.stream_embeddings(pictures):
+            self._entry = entry
+            yield entry if isinstance(entry, Failure) else self._embedder.score_embedded(entry)
+
+    def _record(self, position: int, line: Line) -> None:
+        if not isinstance(self._entry, Embedded):
+            super()._record(position, line)
             return
-        self._kept_back.append((position, line, embedded))
+        self._kept_back.append((position, line, self._entry))
         views = sum(len(each.boxes) for _, _, each in self._kept_back)
         if views >= VIEWS_A_PART or time.monotonic() - self._begun > SECONDS_A_PART:
             self._write_part()
@@ -88,7 +95,7 @@ class EmbedRun(Run):
         first = 0
         for position, line, embedded in self._kept_back:
             own = {"part": name, "first": first}
-            super()._record(position, line | {"carried": line["carried"] | own}, embedded)
+            super()._record(position, line | {"carried": line["carried"] | own})
             first += len(embedded.boxes)
         self._kept_back = []
         self._begun = time.monotonic()

@@ -103,7 +103,7 @@ def selected(
     above: float | None = None,
     below: float | None = None,
     top: int | None = None,
-    worst_first: bool = False,
+    lowest_first: bool = False,
 ) -> list[str]:
     """Sources of the scored rows between the bounds; with `top`, the first of them by score."""
     wanted: Iterable[Row] = (
@@ -114,7 +114,7 @@ def selected(
         and (below is None or row["score"] < below)
     )
     if top is not None:
-        first = heapq.nsmallest if worst_first else heapq.nlargest
+        first = heapq.nsmallest if lowest_first else heapq.nlargest
         wanted = first(top, wanted, key=lambda row: row["score"])
     return [row["source"] for row in wanted]
 

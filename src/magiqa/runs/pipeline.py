@@ -8,20 +8,36 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from magiqa.errors import OutputError, SettingsError
 from magiqa.pictures.pool import DecodePool
-from magiqa.records import Embedded, Failure, Item, Score
+from magiqa.records import Failure, Item, Picture, Score
 from magiqa.runs import places, sinks
 from magiqa.runs.fetch import fetched
 from magiqa.runs.journal import Journal, Line
 from magiqa.runs.sinks import Row
 from magiqa.runs.sources import list_items
 from magiqa.scorer import Scorer
+from magiqa.settings import Settings
 
 Shard = tuple[int, int]
 """(i, n): of the input's pictures, every n-th beginning with the i-th."""
+
+
+class Scoring(Protocol):
+    """What a run asks of a scorer."""
+
+    @property
+    def settings(self) -> Settings:
+        """How pictures are read, and which pairs have columns."""
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What the scores rest on."""
+
+    def stream(self, items: Iterable[Picture | Failure], /) -> Iterator[Score | Failure]:
+        """Scores in the order of the pictures; a Failure is passed on in its place."""
 
 
 def score_paths(
@@ -49,7 +65,7 @@ class Run:
     def __init__(
         self,
         paths: Iterable[str | os.PathLike[str]],
-        scorer: Scorer,
+        scorer: Scoring,
         output: Path | None = None,
         *,
         column: str | None = None,
@@ -87,8 +103,7 @@ class Run:
     def __iter__(self) -> Iterator[Score | Failure]:
         with DecodePool(self._scorer.settings, self._jobs) as pool:
             pictures = pool.read(fetched(self._pending()))
-            for entry in self._scorer.stream_embeddings(pictures):
-                result = entry if isinstance(entry, Failure) else self._scorer.score_embedded(entry)
+            for result in self._scored(pictures):
                 if self._journal is not None:
                     position, occurrence, item = self._waiting.popleft()
                     line = {
@@ -99,7 +114,7 @@ class Run:
                         "carried": dict(item.carried),
                         "views": _views(result),
                     }
-                    self._record(position, line, entry)
+                    self._record(position, line)
                 yield result
 
     def count(self) -> int | None:
@@ -138,8 +153,11 @@ class Run:
         if self._journal is not None:
             self._journal.close()
 
-    def _record(self, position: int, line: Line, _: Embedded | Failure) -> None:
-        """Keep a picture's line; what it was scored from is for those who keep more."""
+    def _scored(self, pictures: Iterable[Picture | Failure]) -> Iterator[Score | Failure]:
+        return self._scorer.stream(pictures)
+
+    def _record(self, position: int, line: Line) -> None:
+        """Keep a picture's line."""
         assert self._journal is not None  # there is a line only for a journal
         self._order[position] = self._journal.append(line)
 
@@ -179,7 +197,7 @@ def _views(result: Score | Failure) -> dict[str, Any] | None:
 
     The size is the picture's as scored; boxes follow from it and the coverage.
     """
-    if isinstance(result, Failure):
+    if isinstance(result, Failure) or not result.views:
         return None
     cues = ("score", "similarity", "magnitude")
     numbers = {cue: [round(getattr(view, cue), 4) for view in result.views] for cue in cues}

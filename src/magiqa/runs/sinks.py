@@ -35,7 +35,8 @@ def row(item: Item, result: Score | Failure, pairs: Sequence[PromptPair]) -> Row
     if isinstance(result, Failure):
         return values | {"error_kind": result.kind, "error": result.text}
     for name in ("score", "similarity", "magnitude", "weight", "width", "height", "backbone"):
-        values[name] = getattr(result, name)
+        value = getattr(result, name)
+        values[name] = None if _not_finite(value) else value  # a cue that a rival has not
     return values | result.pairs | {"views": len(result.views), "warnings": list(result.warnings)}
 
 

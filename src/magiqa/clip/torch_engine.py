@@ -1,0 +1,267 @@
+"""Towers -> torch: on any device, in half precision, with gradients."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magiqa.clip import towers
+from magiqa.clip.towers import Floats
+from magiqa.clip.weights import Checkpoint
+from magiqa.errors import MissingExtra, SettingsError, nearest
+
+try:
+    import torch
+    from torch import Tensor, nn
+    from torch.nn import functional
+except ModuleNotFoundError:
+    raise MissingExtra("engine - torch is not installed - pip install 'magiqa[torch]'") from None
+
+Dtype: TypeAlias = Literal["float32", "float16", "bfloat16"]
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+NOT_ENOUGH = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
+"""In RuntimeErrors: CUDA and MPS, the CPU's allocator (twice), CUDA's libraries."""
+_FLAGS = threading.Lock()
+
+
+class Frozen(nn.Module):
+    """Arrays as buffers: they move with the module, learn nothing, and have no place in its state.
+
+    A half-precision module keeps those named `exact` in float32.
+    """
+
+    def __init__(
+        self, arrays: Mapping[str, Floats], exact: frozenset[str], persistent: bool
+    ) -> None:
+        super().__init__()
+        self._names = {name: name.replace(".", "_") for name in arrays}
+        self._exact = exact
+        for name, values in arrays.items():
+            tensor = torch.from_numpy(np.require(values, requirements=["C", "W"]))
+            if tensor.ndim == 4:
+                tensor = tensor.to(memory_format=torch.channels_last)
+            self.register_buffer(self._names[name], tensor, persistent=persistent)
+
+    def arrays(self, half: torch.dtype | None = None) -> dict[str, Tensor]:
+        """All of them by name, in `half` precision where that is given and they are not exact."""
+        found = {name: self.get_buffer(attribute) for name, attribute in self._names.items()}
+        if half is None:
+            return found
+        return {
+            name: values if name in self._exact else values.to(half)
+            for name, values in found.items()
+        }
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Frozen:
+        before = {name: self.get_buffer(self._names[name]) for name in self._exact}
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, values in before.items():
+            now = self.get_buffer(self._names[name])
+            if now.itemsize < values.itemsize:
+                self._buffers[self._names[name]] = values.to(now.device)
+        return self
+
+
+class ImageTower(Frozen):
+    """The image tower of a checkpoint: differentiable with respect to the views."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        positional_embedding: bool = False,
+        persistent: bool = False,
+    ) -> None:
+        """`persistent` puts the weights into `state_dict`. Raises WeightsError."""
+        self.architecture = checkpoint.architecture
+        weights = towers.prepare_image(checkpoint.read, self.architecture, positional_embedding)
+        # half precision is for the blocks: pixels less their mean have more digits than it, and the
+        # attention pool's logits may lie beyond float16; neither takes a hundredth of the time
+        residual = self.architecture.patch is None
+        exact = {
+            name
+            for name in weights
+            if name == "mean" or (residual and not name.startswith(("conv", "layer")))
+        }
+        super().__init__(weights, frozenset(exact), persistent)
+
+    def forward(self, views: Tensor, whole: bool = False) -> Tensor:
+        """Views (N, 3, 224, 224), values 0..255 -> unnormalised embeddings (N, D).
+
+        With `whole`, one picture (1, 3, H, W), see `towers.image_tower`. Under autocast the blocks
+        alone are in half precision.
+        """
+        kind = views.device.type
+        half = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+        with torch.autocast(kind, enabled=False):
+            weights = self.arrays(half)
+            views = views.contiguous(memory_format=torch.channels_last)  # as the kernels are
+            embeddings = towers.image_tower(OPS, weights, self.architecture, views, whole)
+            return embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
+
+
+class TorchEncoder:
+    """The image tower of a checkpoint on a device: numpy in, numpy out."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        positional_embedding: bool = False,
+        threads: int | None = None,
+        device: str = "cpu",
+        dtype: Dtype = "float32",
+        whole: bool = False,
+    ) -> None:
+        """`device` is "cpu", "cuda", "cuda:N" or "mps", and must be there.
+
+        `threads`, on a CPU, becomes torch's own number, the process's. Raises SettingsError,
+        WeightsError.
+        """
+        if dtype not in DTYPES:
+            raise SettingsError(f"dtype - got {dtype!r} - {nearest(str(dtype), DTYPES)}")
+        self.device = device_of(device)
+        if whole:
+            towers.check_whole(checkpoint.architecture)
+        if threads is not None and self.device.type == "cpu":
+            torch.set_num_threads(threads)
+        tower = ImageTower(checkpoint, positional_embedding)
+        self._tower = tower.to(self.device, DTYPES[dtype]).eval()
+        self._whole = whole
+        self._ieee = self.device.type == "cuda" and dtype == "float32"
+        self.dimensions = tower.architecture.embedding
+        self.engine = f"torch {torch.__version__} {device} {dtype}"
+
+    def place(self, array: NDArray[Any]) -> Tensor:
+        """An array where views are cut and encoded: shared on a CPU, else copied to the device."""
+        tensor = torch.from_numpy(np.require(array, requirements=["C", "W"]))
+        if self.device.type == "cuda":  # from pinned memory the copy waits in line, not the caller
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
+
+    @torch.inference_mode()
+    def __call__(self, views: Tensor | Floats) -> Floats:
+        """Views (N, 3, 224, 224), values 0..255 -> unnormalised embeddings (N, D).
+
+        With `whole`, one picture (1, 3, H, W) with no side under 32 -> (1, D). Raises MemoryError
+        when there is none for so many views.
+        """
+        batch = self.place(views) if isinstance(views, np.ndarray) else views
+        try:
+            with ieee_convolutions() if self._ieee else nullcontext():
+                embeddings = self._tower(batch, self._whole)
+            found: Floats = embeddings.cpu().numpy()
+            return found
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            reason = str(error)
+        raise MemoryError(reason)  # out here, where no traceback keeps the activations alive
+
+
+def device_of(name: str) -> torch.device:
+    """The device of that name; SettingsError where it is not there."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    here = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    here += ["mps"] if torch.backends.mps.is_available() else []
+    if device not in {torch.device(name) for each in here for name in (each, each.split(":")[0])}:
+        raise SettingsError(
+            f"device - {name!r} is not there for torch {torch.__version__} - choose from "
+            f"{', '.join(here)}, or install the torch that is made for it"
+        )
+    return device
+
+
+def micro_batch_of(device: torch.device) -> int:
+    """How many views go through the network at once, unless told."""
+    return 8 if device.type == "cpu" else 128
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether it says that a device, or the machine, has no memory left for so much at once."""
+    return any(words in str(error) for words in NOT_ENOUGH)
+
+
+@contextmanager
+def ieee_convolutions() -> Iterator[None]:
+    """Convolutions of CUDA in float32 as it is, not as TF32, torch's own default.
+
+    It is a switch of the whole process, so one thread at a time.
+    """
+    cudnn = torch.backends.cudnn
+    with (
+        _FLAGS,
+        cudnn.flags(
+            enabled=cudnn.enabled,
+            benchmark=cudnn.benchmark,
+            benchmark_limit=cudnn.benchmark_limit,
+            deterministic=cudnn.deterministic,
+            allow_tf32=False,
+        ),
+    ):
+        yield
+
+
+class TorchOps:
+    """The operations of `towers.Ops` on torch tensors; where precisions meet, the larger holds."""
+
+    def add(self, a: Tensor, b: Tensor) -> Tensor:
+        return a + b
+
+    def subtract(self, a: Tensor, b: Tensor) -> Tensor:
+        return a - b
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        return a @ b
+
+    def relu(self, x: Tensor) -> Tensor:
+        return x.relu_()  # the towers rectify sums and convolutions alone, which nobody else needs
+
+    def quick_gelu(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(1.702 * x)
+
+    def softmax(self, x: Tensor) -> Tensor:
+        return x.softmax(dim=-1)
+
+    def layer_norm(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return functional.layer_norm(x, weight.shape, weight, bias, towers.EPSILON)
+
+    def mean(self, x: Tensor, axis: int) -> Tensor:
+        dtype = torch.promote_types(x.dtype, torch.float32)  # here half precision ends
+        return x.mean(axis, keepdim=True, dtype=dtype)
+
+    def conv(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int
+    ) -> Tensor:
+        return functional.conv2d(x.to(weight.dtype), weight, bias, stride, padding)
+
+    def average_pool(self, x: Tensor, size: int) -> Tensor:
+        return functional.avg_pool2d(x, size)
+
+    def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
+        return x.reshape(tuple(shape))
+
+    def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:
+        return x.permute(tuple(axes))
+
+    def concat(self, xs: Sequence[Tensor], axis: int) -> Tensor:
+        return torch.cat(list(xs), axis)
+
+    def split(self, x: Tensor, parts: int) -> Sequence[Tensor]:
+        return x.chunk(parts, dim=-1)
+
+    def first_row(self, x: Tensor) -> Tensor:
+        return x[:, 0]
+
+    def prepend_zeros(self, x: Tensor) -> Tensor:
+        return functional.pad(x, (0, 0, 1, 0))
+
+
+OPS = TorchOps()
