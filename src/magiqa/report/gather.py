@@ -90,7 +90,7 @@ def gather(output: Output) -> Content:
             failed.append(place)
             _count(errors, row)
             continue
-        if row["weight"] is None:
+        if row["similarity"] is None:
             raise SourceError(
                 f"{output.path} - scores of a rival, {row['backbone']} - give an output of "
                 f"magiqa's own scores"
