@@ -90,6 +90,8 @@ def scale_free(F: Array) -> Array:
 def box_cox(A: Array, box_cox_lambda: float) -> Array:
     """Eq. 9 with offset 1: ((A + 1)^lambda - 1) / lambda; lambda = 0: log(A + 1)."""
     xp = array_namespace(A)
+    if box_cox_lambda == 0.5:  # the paper's: a square root takes a tenth of the time
+        return 2 * (xp.sqrt(A + 1) - 1)
     log = xp.log1p(A)
     # expm1(lambda log) is (A + 1)^lambda - 1 without cancellation when lambda is small
     return log if box_cox_lambda == 0 else xp.expm1(box_cox_lambda * log) / box_cox_lambda

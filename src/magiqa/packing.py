@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -42,7 +42,7 @@ class Packer:
 
     `encode` takes views (N, 3, 224, 224), 0..255, to embeddings (N, `dimensions`). With one lane it
     runs in the caller's thread. With more, each lane is a thread, and the next micro-batch is cut
-    meanwhile. `place` takes pixels where views are cut: to the encoder's device. Memory: `lanes`
+    meanwhile. `place` takes pixels where `cut` cuts views: to the encoder's device. Memory: `lanes`
     + 1 micro-batches and the embeddings of the pictures in them.
     """
 
@@ -53,9 +53,11 @@ class Packer:
         size: int,
         lanes: int,
         place: Callable[[NDArray[Any]], Array] = lambda pixels: pixels,
+        cut: Callable[[Array, Array, Sequence[views.Cut]], None] = views.cut,
     ) -> None:
         self._encode = encode
         self._place = place
+        self._cut = cut
         self._dimensions = dimensions
         self._lanes = lanes
         np.empty(_FREED, np.uint8)
@@ -76,7 +78,7 @@ class Packer:
                 if isinstance(picture, Failure):
                     self._waiting.append(picture)
                 else:
-                    self._cut(picture, coverage)
+                    self._pack(picture, coverage)
                 yield from self._complete()
             rest = self._batch[: len(self._owners)]
             step = -(-len(rest) // self._lanes) or 1  # what is left keeps all lanes busy
@@ -86,7 +88,7 @@ class Packer:
                 self._take_in()
             yield from self._complete()
 
-    def _cut(self, picture: Picture, coverage: Coverage) -> None:
+    def _pack(self, picture: Picture, coverage: Coverage) -> None:
         height, width = picture.pixels.shape[:2]
         boxes = tuple(views.boxes(width, height, coverage))
         embeddings = np.empty((len(boxes), self._dimensions), np.float32)
@@ -94,11 +96,14 @@ class Packer:
         entry = _Waiting(Embedded(*about, boxes, embeddings), missing=len(boxes))
         self._waiting.append(entry)
         pixels = self._place(np.moveaxis(picture.pixels, -1, 0))
-        for index, box in enumerate(boxes):
-            whole = index == len(boxes) - 1
-            view = views.thumbnail(pixels) if whole else views.window(pixels, box)
-            self._batch[len(self._owners)] = view
-            self._owners.append((entry, index))
+        cuts: list[views.Cut] = [*boxes[:-1], None]
+        at = 0
+        while at < len(cuts):
+            filled = len(self._owners)
+            now = cuts[at : at + len(self._batch) - filled]
+            self._cut(self._batch[filled : filled + len(now)], pixels, now)
+            self._owners += [(entry, index) for index in range(at, at + len(now))]
+            at += len(now)
             if len(self._owners) == len(self._batch):
                 self._send(self._batch, self._owners)
                 if not self._free:

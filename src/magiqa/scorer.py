@@ -76,7 +76,7 @@ class Scorer:
         whole = self.settings.coverage == "whole"
         about = checkpoint, self.settings.positional_embedding
         self._encoder: OnnxEncoder | TorchEncoder
-        self._place: Callable[[Any], Any] = _as_it_is
+        self._where: dict[str, Callable[..., Any]] = {}
         if engine == "torch":
             from magiqa.clip.torch_engine import TorchEncoder, micro_batch_of
 
@@ -84,7 +84,8 @@ class Scorer:
             on_cpu = on_torch.device.type == "cpu"  # torch's threads fill it with one lane
             self._lanes = 1 if whole or on_cpu else LANES
             self._micro_batch = micro_batch or micro_batch_of(on_torch.device)
-            self._encoder, self._place = on_torch, on_torch.place
+            self._encoder = on_torch
+            self._where = {"place": on_torch.place, "cut": on_torch.cut}
         else:
             threads = threads or available_cores()
             self._lanes = 1 if whole else min(threads, LANES)
@@ -148,7 +149,7 @@ class Scorer:
             yield from embed_whole(self._read(items, on_error), self._encoder, on_error)
             return
         packer = Packer(
-            self._encode, self._encoder.dimensions, self._micro_batch, self._lanes, self._place
+            self._encode, self._encoder.dimensions, self._micro_batch, self._lanes, **self._where
         )
         yield from packer.stream(self._read(items, on_error), self.settings.coverage)
 
@@ -170,17 +171,8 @@ class Scorer:
             self.anchors.logit_scale,
             self.settings,
         )
-        view_scores = tuple(
-            ViewScore(box, *map(float, numbers))
-            for box, *numbers in zip(
-                embedded.boxes,
-                cues.similarity,
-                cues.magnitude,
-                cues.weight,
-                cues.score,
-                strict=True,
-            )
-        )
+        _, *of_views = (cue.tolist() for cue in cues)
+        view_scores = tuple(map(ViewScore, embedded.boxes, *of_views))
         names = map(pair_name, self.settings.pairs)
         return Score(
             source=embedded.source,
@@ -221,10 +213,6 @@ class Scorer:
             self._micro_batch = (step + 1) // 2
             return self._encode(views)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _as_it_is(pixels: Any) -> Any:
-    return pixels
 
 
 def _check_engine(engine: str, provider: str | None, device: str | None, dtype: str | None) -> None:

@@ -64,6 +64,14 @@ def test_window_is_the_pixels_in_the_box() -> None:
     assert cut.base is not None  # a view, not a copy
 
 
+def test_cut_takes_windows_and_the_thumbnail() -> None:
+    picture = np.moveaxis(recipe.picture(300, 400, seed=0), -1, 0)
+    out = np.empty((2, 3, 224, 224), np.float32)
+    views.cut(out, picture, [(128, 64, 352, 288), None])
+    np.testing.assert_array_equal(out[0], picture[:, 64:288, 128:352])
+    np.testing.assert_array_equal(out[1], views.thumbnail(picture))
+
+
 def test_thumbnail_by_hand() -> None:
     # 448 -> 224 with half-pixel centres: each sample is the mean of two neighbours
     row = np.arange(448, dtype=np.uint8) % 200

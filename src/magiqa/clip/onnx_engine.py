@@ -114,9 +114,6 @@ class OnnxOps:
     def matmul(self, a: str, b: str) -> str:
         return self._node("MatMul", [a, b])
 
-    def relu(self, x: str) -> str:
-        return self._node("Relu", [x])
-
     def quick_gelu(self, x: str) -> str:
         gate = self._node("Sigmoid", [self._node("Mul", [x, self._constant(np.float32(1.702))])])
         return self._node("Mul", [x, gate])
@@ -133,6 +130,12 @@ class OnnxOps:
     def conv(self, x: str, weight: str, bias: str | None, stride: int, padding: int) -> str:
         inputs = [x, weight] if bias is None else [x, weight, bias]
         return self._node("Conv", inputs, strides=[stride] * 2, pads=[padding] * 4)
+
+    def conv_relu(
+        self, x: str, weight: str, bias: str, stride: int, padding: int, plus: str | None = None
+    ) -> str:
+        y = self.conv(x, weight, bias, stride, padding)
+        return self._node("Relu", [y if plus is None else self.add(y, plus)])
 
     def average_pool(self, x: str, size: int) -> str:
         return self._node("AveragePool", [x], kernel_shape=[size] * 2, strides=[size] * 2)

@@ -36,7 +36,6 @@ class Ops(Protocol[T]):
     def add(self, a: T, b: T) -> T: ...
     def subtract(self, a: T, b: T) -> T: ...
     def matmul(self, a: T, b: T) -> T: ...
-    def relu(self, x: T) -> T: ...
     def quick_gelu(self, x: T) -> T:
         """x * sigmoid(1.702 x), CLIP's own activation."""
 
@@ -46,6 +45,11 @@ class Ops(Protocol[T]):
         """Mean along one axis, which stays with length 1."""
 
     def conv(self, x: T, weight: T, bias: T | None, stride: int, padding: int) -> T: ...
+    def conv_relu(
+        self, x: T, weight: T, bias: T, stride: int, padding: int, plus: T | None = None
+    ) -> T:
+        """relu(conv(...) + plus), which some engines do in one pass over memory."""
+
     def average_pool(self, x: T, size: int) -> T: ...
     def reshape(self, x: T, shape: Sequence[int]) -> T: ...
     def transpose(self, x: T, axes: Sequence[int]) -> T: ...
@@ -162,23 +166,26 @@ def _prepare_residual(
 def _residual_tower(
     ops: Ops[T], weights: Mapping[str, T], architecture: Architecture, x: T, whole: bool
 ) -> T:
-    def conv(x: T, name: str, stride: int = 1, padding: int = 0) -> T:
-        return ops.conv(x, weights[f"{name}.weight"], weights[f"{name}.bias"], stride, padding)
+    def conv(x: T, name: str, stride: int = 1, padding: int = 0, plus: T | None = None) -> T:
+        kernel, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+        return ops.conv_relu(x, kernel, bias, stride, padding, plus)
 
-    x = ops.relu(conv(x, "conv1", stride=2, padding=1))
-    x = ops.relu(conv(x, "conv2", padding=1))
-    x = ops.relu(conv(x, "conv3", padding=1))
+    x = conv(x, "conv1", stride=2, padding=1)
+    x = conv(x, "conv2", padding=1)
+    x = conv(x, "conv3", padding=1)
     x = ops.average_pool(x, 2)
     for stage, blocks in enumerate(architecture.vision_layers, start=1):
         for block in range(blocks):
             name = f"layer{stage}.{block}"
             shrink = stage > 1 and block == 0
-            y = ops.relu(conv(x, f"{name}.conv1"))
-            y = ops.relu(conv(y, f"{name}.conv2", padding=1))
-            y = conv(ops.average_pool(y, 2) if shrink else y, f"{name}.conv3")
+            y = conv(x, f"{name}.conv1")
+            y = conv(y, f"{name}.conv2", padding=1)
+            if shrink:
+                x, y = ops.average_pool(x, 2), ops.average_pool(y, 2)
             if block == 0:
-                x = conv(ops.average_pool(x, 2) if shrink else x, f"{name}.downsample.0")
-            x = ops.relu(ops.add(y, x))
+                shortcut = f"{name}.downsample.0"
+                x = ops.conv(x, weights[f"{shortcut}.weight"], weights[f"{shortcut}.bias"], 1, 0)
+            x = conv(y, f"{name}.conv3", plus=x)
     width = architecture.pool_width
     shape = (1, width, -1) if whole else (-1, width, (VIEW_SIDE // STRIDE) ** 2)
     return _attention_pool(ops, weights, width, ops.reshape(x, shape))

@@ -6,6 +6,7 @@ indexing and arithmetic only, so it is differentiable where the array library is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace, device
@@ -14,6 +15,8 @@ from magiqa.records import Box
 from magiqa.settings import Coverage
 
 Array: TypeAlias = Any
+Cut: TypeAlias = Box | None
+"""A window's box, or None for the thumbnail."""
 
 SIDE = 224
 STRIDE = 128
@@ -37,6 +40,12 @@ def boxes(width: int, height: int, coverage: Coverage = "paper") -> list[Box]:
         for left in _starts(width, coverage)
     ]
     return [*windows, (0, 0, width, height)]
+
+
+def cut(out: Array, picture: Array, cuts: Sequence[Cut]) -> None:
+    """Views of a picture into `out`, (len(cuts), 3, 224, 224) of floats."""
+    for view, box in zip(out, cuts, strict=True):
+        view[...] = thumbnail(picture) if box is None else window(picture, box)
 
 
 def window(picture: Array, box: Box) -> Array:
