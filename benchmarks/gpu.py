@@ -68,7 +68,7 @@ FULL = Plan(
     batches=(256,),
     sizes=((512, 384), (1024, 768), (4000, 3000)),
     workers=(1, 2, 4, 8, 16),
-    end_to_end_views=16_000,
+    end_to_end_views=12_000,
     compared=500,
     compiled=("float32", "TF32", "float16", "bfloat16"),
 )
