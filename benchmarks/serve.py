@@ -93,7 +93,8 @@ def main() -> None:
         "serve",
         f"tiny-resnet, {CLIENTS} clients on loopback, one {PICTURES}-picture set of 200x200 JPEG, "
         f"one picture a request; clients and service on the same cores; CPU time is the service's "
-        f"and its decode worker's; ratios are medians of {ROUNDS} alternating rounds of {ROUND_SECONDS:g} s",
+        f"and its decode worker's; ratios are medians of {ROUNDS} alternating rounds of "
+        f"{ROUND_SECONDS:g} s",
     )
     folder, weights = _pictures(), checkpoint_file("tiny-resnet", inputs.CHECKPOINTS)
     scorer = Scorer(weights=weights)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from magiqa import cli
+from magiqa.cli.serve import serve
 from magiqa.errors import MissingExtra
 
 
@@ -26,5 +26,5 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     for name in [name for name in sys.modules if name.startswith("magiqa.serve")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(MissingExtra, match=r"^a service needs uvicorn - pip install 'magiqa\[serve"):
-        cli.serve()
+    with pytest.raises(MissingExtra, match=r"^a service needs uvicorn - pip install 'magiqa\[ser"):
+        serve()

@@ -187,3 +187,17 @@ def test_the_scores_of_a_small_recipe_picture_are_exact(client: httpx.Client, ti
     [row] = client.post("/v1/score", **raw(encoded(200, 180, 3))).json()["pictures"]
     assert row["score"] == pytest.approx(tiny(pixels).score, abs=1e-9)
     assert row["warnings"] == ["thumbnail-only"]
+
+
+def test_the_document_can_be_read(client: httpx.Client) -> None:
+    answer = client.get("/docs")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "script-src" not in answer.headers["content-security-policy"]
+    for text in (
+        "<h2>POST /v1/map</h2>",
+        "score, similarity, magnitude (default score)",
+        "<dt>body</dt><dd>multipart/form-data, application/octet-stream, image/*</dd>",
+        "<dt>429</dt><dd>Too much at a time: try again after Retry-After seconds: application/prob",
+    ):
+        assert text in answer.text
+    assert "<script" not in answer.text

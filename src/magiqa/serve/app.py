@@ -64,10 +64,9 @@ def create_app(scorer: Scorer, *, limits: Limits, keys: Keys, jobs: int = 1) -> 
         title="magiqa",
         version=__version__,
         description="How good does a picture look? Higher is better.",
-        docs_url=None,  # its page would come from elsewhere
+        docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
-        responses=_reasons(401),
     )
     told_as_problems(app)
     _health(app, service)
@@ -78,7 +77,12 @@ def create_app(scorer: Scorer, *, limits: Limits, keys: Keys, jobs: int = 1) -> 
         """The page for people."""
         return page.response(locked=False)
 
-    @app.get("/metrics", response_class=Response, dependencies=_KEY)
+    @app.get("/docs", include_in_schema=False)
+    async def the_reference() -> Response:
+        """The OpenAPI document, to read."""
+        return page.reference_response(app.openapi())
+
+    @app.get("/metrics", response_class=Response, dependencies=_KEY, responses=_reasons(401))
     async def numbers() -> Response:
         """What Prometheus reads."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -138,7 +142,9 @@ def _scoring(app: FastAPI, service: Service) -> None:
         """Draw where one picture looks good, window by window: a PNG with a legend."""
         return Response(await service.map(request, cue), media_type="image/png")
 
-    @app.get("/v1/info", dependencies=_KEY, responses={200: {"model": answers.Info}})
+    @app.get(
+        "/v1/info", dependencies=_KEY, responses={**_reasons(401), 200: {"model": answers.Info}}
+    )
     async def info() -> Response:
         """What the scores rest on, and what a request may hold."""
         return JSONResponse(

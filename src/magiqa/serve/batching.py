@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+from magiqa.pictures.decode import Pixels
 from magiqa.pictures.pool import DecodePool
 from magiqa.records import Embedded, Failure, Item, Picture, Score
 from magiqa.scorer import Scorer
@@ -32,12 +33,14 @@ class Answer:
 
     score: Score
     attributes: dict[str, float]
-    picture: Picture
+    pixels: Pixels | None
+    """Only when they were asked for: a picture that is scored is not kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
     picture: Picture
+    with_pixels: bool
     answer: asyncio.Future[Answer | Failure]
 
     def tell(self, result: Answer | Failure | Exception) -> None:
@@ -99,7 +102,7 @@ class Batcher:
         finally:
             self._count(-count)
 
-    async def score(self, item: Item) -> Answer | Failure:
+    async def score(self, item: Item, with_pixels: bool = False) -> Answer | Failure:
         """Decode and score one picture; cancelled, it leaves the queue without being encoded.
 
         Raises Problem 500 when the engine fails.
@@ -109,7 +112,7 @@ class Batcher:
             if isinstance(picture, Failure):
                 self._metrics.errors.labels(picture.kind).inc()
                 return picture
-            job = _Job(picture, asyncio.get_running_loop().create_future())
+            job = _Job(picture, with_pixels, asyncio.get_running_loop().create_future())
             self._decoded.put(job)
             try:
                 answer = await job.answer
@@ -138,7 +141,7 @@ class Batcher:
             try:
                 for result in self._scorer.stream_embeddings(self._waiting(job, taken)):
                     first = taken.popleft()
-                    first.tell(self._answer(result, first.picture))
+                    first.tell(self._answer(result, first))
             except Exception as error:  # an engine's exceptions share no base
                 log.exception("the engine failed")
                 self._metrics.errors.labels(type(error).__name__).inc(len(taken))
@@ -157,7 +160,8 @@ class Batcher:
                 return
         self._decoded.put(None)  # the end, which is for `_work`
 
-    def _answer(self, result: Embedded | Failure, picture: Picture) -> Answer | Failure:
+    def _answer(self, result: Embedded | Failure, job: _Job) -> Answer | Failure:
         if isinstance(result, Failure):
             return result
-        return Answer(self._scorer.score_embedded(result), self._attributes(result), picture)
+        pixels = job.picture.pixels if job.with_pixels else None
+        return Answer(self._scorer.score_embedded(result), self._attributes(result), pixels)

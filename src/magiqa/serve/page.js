@@ -66,6 +66,7 @@ async function start() {
   $("provenance").textContent = `Backbone ${backbone}, settings ${fingerprint}, magiqa ${magiqa}. Scores of other backbones, prompts or settings do not compare with these.`;
   const megabytes = Math.floor(limits.body / 2 ** 20);
   $("limits").textContent = `Up to ${megabytes} MB and ${Math.floor(limits.pixels / 1e6)} megapixels each.`;
+  $("programs").hidden = key !== ""; // a link cannot send it
   $("lock").hidden = true;
   $("open").hidden = false;
 }

@@ -17,8 +17,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from magiqa.errors import PictureError
 from magiqa.pictures import quality_map
+from magiqa.pictures.decode import Pixels
 from magiqa.pictures.pool import DecodePool
-from magiqa.records import Failure, Item
+from magiqa.records import Failure, Item, Score
 from magiqa.scorer import Scorer
 from magiqa.serve import bodies
 from magiqa.serve.batching import Answer, Batcher
@@ -134,12 +135,13 @@ class Service:
         return [each for each in found if not isinstance(each, BaseException)]
 
     async def _drawn(self, item: Item, cue: quality_map.Cue) -> bytes:
-        answer = await self._batcher.score(item)
+        answer = await self._batcher.score(item, with_pixels=True)
         if isinstance(answer, Failure):
             raise Problem(422, answer.text)
+        assert answer.pixels is not None  # as asked
         try:
             async with self._drawing:
-                return await run_in_threadpool(_png, answer, cue)
+                return await run_in_threadpool(_png, answer.score, answer.pixels, cue)
         except PictureError as error:
             raise Problem(422, str(error)) from None
 
@@ -174,7 +176,7 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-def _png(answer: Answer, cue: quality_map.Cue) -> bytes:
+def _png(score: Score, pixels: Pixels, cue: quality_map.Cue) -> bytes:
     file = io.BytesIO()
-    quality_map.draw(answer.score, answer.picture.pixels, cue).save(file, "PNG", compress_level=3)
+    quality_map.draw(score, pixels, cue).save(file, "PNG", compress_level=3)
     return file.getvalue()
