@@ -10,7 +10,17 @@ from importlib import metadata
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-LIBRARIES = ("magiqa", "numpy", "onnx", "onnxruntime", "Pillow", "rich", "torch", "typer")
+LIBRARIES = (
+    "magiqa",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "Pillow",
+    "rich",
+    "torch",
+    "typer",
+    "uvicorn",
+)
 
 
 class Report:

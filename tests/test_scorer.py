@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import recipe
-from magiqa import Failure, Item, PictureError, Score, Scorer, Settings, SettingsError, WeightsError
+from magiqa import (
+    PRESETS,
+    Failure,
+    Item,
+    PictureError,
+    Score,
+    Scorer,
+    Settings,
+    SettingsError,
+    WeightsError,
+    equations,
+)
 
 SIZES = [(224, 224), (260, 300), (480, 225), (100, 640), (1, 1), (384, 512)]
 PICTURES = [recipe.picture(*size, seed=seed) for seed, size in enumerate(SIZES)]
@@ -173,3 +184,21 @@ def test_wrong_use_is_told(checkpoint: Path, tiny: Scorer) -> None:
         tiny.score_many([], on_error="ignore")  # type: ignore[call-overload]
     with pytest.raises(SettingsError, match=r"provider - CUDAExecutionProvider is not available"):
         Scorer(weights=checkpoint, provider="CUDAExecutionProvider")
+
+
+def test_anchors_of_other_prompts_score_what_is_embedded(checkpoint: Path, tiny: Scorer) -> None:
+    pixels = recipe.picture(300, 400, seed=2)
+    anchors = tiny.anchors_of(PRESETS["sharpness"])
+    asked = Scorer(weights=checkpoint, settings=Settings(prompts="sharpness"))
+    np.testing.assert_array_equal(anchors.embeddings, asked.anchors.embeddings)
+    embedded = tiny.embed(pixels).astype(np.float64)
+    pairs = equations.pair_probabilities(embedded, anchors.embeddings, anchors.logit_scale)
+    assert float(pairs.mean()) == pytest.approx(asked(pixels).similarity, abs=1e-6)
+
+
+def test_each_micro_batch_is_told(checkpoint: Path) -> None:
+    scorer = Scorer(weights=checkpoint, micro_batch=4, threads=1)
+    told: list[int] = []
+    scorer.told_of_batch = told.append
+    scorer.score_many([recipe.picture(300, 400, seed=2)] * 3)  # three views each
+    assert told == [4, 4, 1]

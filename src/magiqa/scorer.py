@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 
 import magiqa
 from magiqa import equations
-from magiqa.clip.anchors import load_anchors
+from magiqa.clip.anchors import Anchors, load_anchors
 from magiqa.clip.onnx_engine import OnnxEncoder, available_cores
 from magiqa.clip.towers import Floats
 from magiqa.clip.weights import open_checkpoint
@@ -18,7 +18,7 @@ from magiqa.errors import PictureError, SettingsError, nearest
 from magiqa.packing import Packer
 from magiqa.pictures import decode
 from magiqa.records import Embedded, Failure, Item, Picture, Score, ViewScore
-from magiqa.settings import Settings, pair_name
+from magiqa.settings import PromptPair, Settings, pair_name
 from magiqa.whole import embed_whole
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ class Scorer:
         self.settings = settings or Settings()
         checkpoint = open_checkpoint(backbone, weights)
         self.backbone = checkpoint.architecture.backbone
-        self.anchors = load_anchors(checkpoint, self.settings.pairs, tokenizer)
+        self._checkpoint, self._tokenizer = checkpoint, tokenizer
+        self.anchors = self.anchors_of(self.settings.pairs)
         whole = self.settings.coverage == "whole"
         about = checkpoint, self.settings.positional_embedding
         self._encoder: OnnxEncoder | TorchEncoder
@@ -102,6 +103,8 @@ class Scorer:
             "fingerprint": self.settings.fingerprint,
         }
         """What the scores rest on, ready for JSON."""
+        self.told_of_batch: Callable[[int], object] = lambda _: None
+        """Called with the number of views of each micro-batch, from the thread that encodes it."""
 
     def __call__(self, picture: Any) -> Score:
         """Score one picture; raises PictureError.
@@ -152,6 +155,13 @@ class Scorer:
             self._encode, self._encoder.dimensions, self._micro_batch, self._lanes, **self._where
         )
         yield from packer.stream(self._read(items, on_error), self.settings.coverage)
+
+    def anchors_of(self, pairs: Sequence[PromptPair]) -> Anchors:
+        """The anchors of other prompt pairs, to ask more of embeddings that are there.
+
+        Raises SettingsError for texts that this backbone cannot take, or has no anchors for.
+        """
+        return load_anchors(self._checkpoint, pairs, self._tokenizer)
 
     def embed(self, picture: Any) -> Floats:
         """Each view's unnormalised embedding F, (views, D): windows row by row, thumbnail last."""
@@ -204,6 +214,7 @@ class Scorer:
 
     def _encode(self, views: Any) -> Floats:
         """Embeddings of a micro-batch; where memory is short, in halves from now on."""
+        self.told_of_batch(len(views))
         step = min(self._micro_batch, len(views))
         try:
             parts = [self._encoder(views[at : at + step]) for at in range(0, len(views), step)]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +55,16 @@ def test_a_cache_that_cannot_be_written_is_told(checkpoint: Path, own_cache: Pat
 def test_an_unknown_provider_is_told_with_the_ones_there_are(checkpoint: Path) -> None:
     with pytest.raises(SettingsError, match=r"CPUProvider is not available here - did you mean"):
         OnnxEncoder(Checkpoint(checkpoint, ""), provider="CPUProvider")
+
+
+def test_the_runtime_keeps_no_record_of_its_user(tmp_path: Path, checkpoint: Path) -> None:
+    """Builds of ONNX Runtime that send telemetry keep an id in the home folder for it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    program = "import sys; from magiqa import Scorer; Scorer(weights=sys.argv[1])"
+    kept = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    environment |= {"HOME": str(home), "MAGIQA_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", program, str(checkpoint)]
+    subprocess.run(command, env=environment, check=True)
+    assert not list(home.rglob("*"))

@@ -421,3 +421,20 @@ def test_workers_leave_with_their_parent(number: int, tmp_path: Path) -> None:
     assert process.returncode == -number
     assert err.count("Traceback") == (number == signal.SIGINT)
     assert "multiprocessing" not in err
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_single_items_need_not_wait_for_those_before_them(jobs: int) -> None:
+    items = [*SMALL, Item("text", b"a text"), Item("array", recipe.picture(20, 30, seed=1))]
+    with DecodePool(Settings(), jobs) as pool:
+        futures = [pool.submit(item) for item in items]
+        results = [future.result() for future in reversed(futures)][::-1]
+    assert described(results) == described(read(items, jobs=0))
+
+
+def test_a_slow_item_holds_up_its_worker_alone() -> None:
+    with DecodePool(Settings(), 2, seconds=20) as pool:
+        slow = pool.submit(Item("hours", HOURS))
+        quick = [pool.submit(item) for item in SMALL]
+        assert [type(future.result()) for future in quick] == [Picture] * len(SMALL)
+        assert not slow.done()

@@ -17,6 +17,7 @@ from magiqa.cli.fit import fit
 from magiqa.cli.map import map_
 from magiqa.cli.report import report
 from magiqa.cli.score import score
+from magiqa.cli.serve import serve
 from magiqa.errors import MagiqaError, SettingsError
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.command()(rescore)
 app.command()(evaluate)
 app.command()(reproduce)
 app.command()(fit)
+app.command()(serve)
 app.add_typer(weights.app, name="weights")
 app.command()(datasets)
 app.command()(doctor)

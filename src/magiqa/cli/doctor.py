@@ -75,8 +75,10 @@ def _version(library: str) -> str:
 
 
 def _providers() -> str:
+    from magiqa.clip.onnx_engine import runtime
+
     try:
-        import onnxruntime
+        onnxruntime = runtime()
     except ImportError as error:
         return f"onnxruntime does not load ({error})"
     return ", ".join(onnxruntime.get_available_providers()) + "; CPU unless told"

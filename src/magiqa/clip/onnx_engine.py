@@ -47,9 +47,7 @@ class OnnxEncoder:
         graph = _image_graph(checkpoint, positional_embedding, whole)
         self._session = _session(str(graph), threads, provider)
         self.dimensions: int = self._session.get_outputs()[0].shape[1]
-        import onnxruntime
-
-        self.engine = f"onnxruntime {onnxruntime.__version__} {self._session.get_providers()[0]}"
+        self.engine = f"onnxruntime {runtime().__version__} {self._session.get_providers()[0]}"
 
     def __call__(self, views: Floats) -> Floats:
         """Views (N, 3, 224, 224), values 0..255 -> unnormalised embeddings (N, D).
@@ -201,6 +199,17 @@ class OnnxOps:
         return name
 
 
+def runtime() -> Any:
+    """ONNX Runtime, kept quiet: some of its builds report to their makers unless told not to.
+
+    It looks when it is imported. What the user has set wins.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
 def _external(weights: Mapping[str, Floats]) -> list[onnx.TensorProto]:
     """Initializers that point into the data file, in the order the weights are written there."""
     from onnx import TensorProto
@@ -256,7 +265,7 @@ def _session(
     weights: Mapping[str, Floats] | None = None,
 ) -> Any:
     """An ONNX Runtime session; `weights` stand in for a model's external data."""
-    import onnxruntime
+    onnxruntime = runtime()
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0

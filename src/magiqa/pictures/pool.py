@@ -128,6 +128,17 @@ class DecodePool:
             for future in waiting:
                 future.cancel()
 
+    def submit(self, item: Item) -> Future[Picture | Failure]:
+        """Decode one item, out of any order; cancelling what has not begun costs nothing.
+
+        The future raises MagiqaError when no worker can be started.
+        """
+        sent = self._send(item)
+        if sent is None:
+            sent = Future()
+            sent.set_result(self._in_place(item))
+        return sent
+
     def _send(self, item: Item | Failure | Exception) -> Future[Picture | Failure] | None:
         """Hand an item to the workers; None if it is not for them."""
         if self._threads is None or not isinstance(item, Item):

@@ -1,0 +1,1 @@
+"""`magiqa serve`: an HTTP service over one `Scorer`, and its page."""
