@@ -1,62 +1,36 @@
 """The same scoring as a Ray Data job, for sets that outgrow one machine (extra `cluster`).
 
-The driver lists the input as a table of chunks (runs/chunks.py): names, a row a chunk. A worker,
-an actor with a `Scorer` of its own, takes a row, reads and scores its pictures and puts their rows
-as one part (runs/parts.py); what comes back is how it went. A chunk whose worker or machine is lost
-is scored again by another, which puts the same part.
+The driver lists the input as a table of chunks (runs/chunks.py): names, a row a chunk. A worker, an
+actor with a `Scorer` of its own (runs/worker.py), takes a row, scores its pictures and puts their
+rows as one part (runs/parts.py); what comes back is how it went. A chunk whose worker or machine is
+lost is scored again by another, which puts the same part.
 """
 
 from __future__ import annotations
 
-import io
-import itertools
 import logging
 import os
 import socket
-import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 import magiqa
 from magiqa import errors
 from magiqa.clip.weights import open_checkpoint
-from magiqa.errors import MagiqaError, MissingExtra, SettingsError, SourceError, WeightsError
-from magiqa.pictures.pool import DecodePool
-from magiqa.records import Failure, Item
-from magiqa.runs import chunks, sinks
-from magiqa.runs.chunks import Entry
-from magiqa.runs.fetch import fetched
+from magiqa.errors import MagiqaError, MissingExtra, SettingsError
+from magiqa.runs import chunks
 from magiqa.runs.parts import Parts, part_name
-from magiqa.runs.sinks import Row
-from magiqa.runs.sources import opened
-from magiqa.scorer import Scorer
+from magiqa.runs.worker import Done, Work, Worker
 from magiqa.settings import Settings
 
 OBJECT_STORE = 128 << 20  # bytes, of a Ray of one's own: nothing but names goes through it
+PATIENCE = 10  # seconds for an address to answer
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # stderr is the command's
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A chunk that is through."""
-
-    chunk: int
-    scored: int
-    failed: int
-    not_found: int
-    """Failures where a path led to no picture at all."""
-    worker: str
-    """Machine and process."""
-    began: float
-    """Seconds since the epoch by the worker's clock, its start-up over."""
-    ended: float
 
 
 class ClusterRun:
@@ -121,7 +95,7 @@ class ClusterRun:
         }
         self._parts = Parts(output)
         there = self._parts.begin({"input": listed, "provenance": provenance}, restart)
-        self._work = _Work(
+        self._work = Work(
             output=self._parts.place,
             scorer={**scorer, "threads": cpus_per_worker},
             jobs=jobs,
@@ -133,15 +107,15 @@ class ClusterRun:
         """Pictures that an earlier run scored."""
         self.kept_failures = 0
         """Pictures that failed in an earlier run and were not tried again."""
+        outcomes = self._parts.outcomes(there)
         self._open: list[int] = []
         for number in range(len(self._table.chunks)):
-            name = part_name(number)
-            scored, failed = self._parts.outcome(name) if name in there else (0, 0)
-            if name in there and not (failed and retry_failed):
+            scored, failed = outcomes.get(part_name(number), (None, 0))
+            if scored is None or (failed and retry_failed):
+                self._open.append(number)
+            else:
                 self.kept += scored
                 self.kept_failures += failed
-            else:
-                self._open.append(number)
 
     def __enter__(self) -> Self:
         """Connect, if there is something to do. Raises MagiqaError."""
@@ -167,7 +141,7 @@ class ClusterRun:
         packed = self._table.chunks
         rows = [{"chunk": number, "packed": packed[number]} for number in self._open]
         scored = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-            _Worker,
+            Worker,
             fn_constructor_args=(self._work,),
             compute=ray.data.ActorPoolStrategy(min_size=least, max_size=most),
             num_cpus=self._cpus,
@@ -219,6 +193,7 @@ def _connected(address: str | None) -> Iterator[Any]:
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     own = {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
     try:
+        _knock(address)
         with _stderr_closed():
             ray.init(
                 address=address,
@@ -226,7 +201,7 @@ def _connected(address: str | None) -> Iterator[Any]:
                 logging_level=logging.ERROR,
                 **(own if address == "local" else {}),
             )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise MagiqaError(
             f"Ray - cannot be reached at {address} ({error}) - check the address, or leave it out "
             f"for this machine alone"
@@ -235,6 +210,13 @@ def _connected(address: str | None) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Find out at once, which takes Ray minutes, that nobody is there. Raises OSError."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), PATIENCE).close()
 
 
 @contextmanager
@@ -261,90 +243,3 @@ def _import_ray() -> Any:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     return ray
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What every worker has to know."""
-
-    output: str
-    scorer: dict[str, Any]
-    jobs: int
-    weights_hash: str
-    kinds: dict[str, set[type]]
-    folder: str
-    """What relative names are relative to."""
-
-
-class _Worker:
-    """What runs in an actor: chunks in, parts out."""
-
-    def __init__(self, work: _Work) -> None:
-        self._work = work
-        self._parts = Parts(work.output)
-        self._scorer: Scorer | None = None
-        self._pool: DecodePool | None = None
-        with suppress(OSError):  # it need not be there if no name is relative
-            os.chdir(work.folder)
-
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Score a chunk; how it went, or a MagiqaError that no worker would be spared."""
-        done = dict.fromkeys(Done.__slots__, None) | {"error_kind": "", "error": ""}
-        try:
-            return done | asdict(self._scored(row["chunk"], chunks.unpacked(row["packed"])))
-        except MagiqaError as error:
-            return done | {"error_kind": type(error).__name__, "error": str(error)}
-
-    def _scored(self, chunk: int, entries: list[Entry]) -> Done:
-        scorer, pool = self._started()
-        _check_shared(entries)
-        began = time.time()
-        waiting: deque[Item] = deque()
-
-        def items() -> Iterator[Item | Failure]:
-            for entry in itertools.chain.from_iterable(map(opened, entries)):
-                waiting.append(entry if isinstance(entry, Item) else Item(entry.source, None))
-                yield entry
-
-        rows: list[Row] = []
-        for result in scorer.stream(pool.read(fetched(items()))):
-            item = waiting.popleft()
-            row = sinks.row(item, result, scorer.settings.pairs)
-            rows.append(sinks.with_carried(row, item.carried))
-        content = io.BytesIO()
-        sinks.write_parquet(content, rows, self._work.kinds, scorer.provenance)
-        self._parts.put(part_name(chunk), content.getvalue())
-        failures = [row["error_kind"] for row in rows if row["error"] is not None]
-        return Done(
-            chunk,
-            scored=len(rows) - len(failures),
-            failed=len(failures),
-            not_found=failures.count(SourceError.__name__),
-            worker=f"{socket.gethostname()} {os.getpid()}",
-            began=began,
-            ended=time.time(),
-        )
-
-    def _started(self) -> tuple[Scorer, DecodePool]:
-        """The scorer, at the first chunk: what is wrong with it is then told as any error."""
-        if self._scorer is None or self._pool is None:
-            scorer = Scorer(**self._work.scorer)
-            found, wanted = scorer.provenance["weights_hash"], self._work.weights_hash
-            if found != wanted:
-                raise WeightsError(
-                    f"{scorer.provenance['weights']} - is another checkpoint on "
-                    f"{socket.gethostname()}: {found[:12]}, not {wanted[:12]} - give all machines "
-                    f"the same"
-                )
-            self._scorer, self._pool = scorer, DecodePool(scorer.settings, self._work.jobs)
-        return self._scorer, self._pool
-
-
-def _check_shared(entries: Iterable[Entry]) -> None:
-    """A machine that sees none of a chunk's files would make failures of all of them."""
-    files = [each.data for each in entries if isinstance(each, Item) and each.stamp]
-    if files and not any(map(os.path.exists, files)):
-        raise SourceError(
-            f"{files[0]} - {len(files)} pictures in a row are not there on {socket.gethostname()} "
-            f"- put them on storage that all machines share"
-        )

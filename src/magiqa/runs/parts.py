@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from magiqa.runs import places, stores
 from magiqa.runs.journal import changes
 
 FORMAT = 1
+AT_ONCE = 16  # parts that are read: a store takes its time for each
 RECORD = "_magiqa.json"
 PART = re.compile(r"part-\d{5,}\.parquet")
 TORN = re.compile(r"\.(part-\d{5,}\.parquet|_magiqa\.json)\..*\.part")
@@ -30,6 +32,21 @@ TORN = re.compile(r"\.(part-\d{5,}\.parquet|_magiqa\.json)\..*\.part")
 def part_name(chunk: int) -> str:
     """The file of a chunk's rows."""
     return f"part-{chunk:05}.parquet"
+
+
+def files(folder: Path) -> list[Path]:
+    """The parts in a folder of this machine, in the order of the input; none if it is none."""
+    found = [path for path in folder.glob("part-*.parquet") if PART.fullmatch(path.name)]
+    return sorted(found, key=lambda path: (len(path.name), path.name))
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """The record of an output in a folder of this machine, empty where there is none."""
+    try:
+        found: dict[str, Any] = json.loads(Path(folder, RECORD).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 class Parts:
@@ -77,13 +94,11 @@ class Parts:
         except Exception as error:  # the stores' own kinds
             raise self._unwritable(name, error) from error
 
-    def outcome(self, name: str) -> tuple[int, int]:
-        """Pictures of a part that have a score, and that failed. Raises SourceError."""
-        from pyarrow import parquet  # which wrote it
-
-        with places.stream(self._at(name)) as file:
-            errors = parquet.read_table(file, columns=["error"])["error"]
-        return errors.null_count, len(errors) - errors.null_count
+    def outcomes(self, names: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """Parts -> pictures of theirs that have a score, and that failed. Raises SourceError."""
+        listed = sorted(names)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return dict(zip(listed, pool.map(self._outcome, listed), strict=True))
 
     def finish(self, chunks: int) -> None:
         """Remove what killed workers left; OutputError unless the parts are those of the chunks."""
@@ -99,6 +114,13 @@ class Parts:
 
     def _at(self, name: str) -> str:
         return f"{self.place}/{name}" if places.is_url(self.place) else f"{Path(self.place, name)}"
+
+    def _outcome(self, name: str) -> tuple[int, int]:
+        from pyarrow import parquet  # which wrote it
+
+        with places.stream(self._at(name)) as file:
+            errors = parquet.read_table(file, columns=["error"])["error"]
+        return errors.null_count, len(errors) - errors.null_count
 
     def _names(self) -> set[str]:
         try:
