@@ -59,7 +59,7 @@ def cluster(
     A run may end at any moment: the same command goes on with it.
     """
     settings = options.settings_of(prompts, protocol, native, resize, coverage)
-    if gpus_per_worker and engine == "onnx" and provider is None:
+    if gpus_per_worker and (provider if engine == "onnx" else device) is None:
         raise typer.BadParameter(
             "the encoder runs on CPUs - add --engine torch --device cuda, or --provider",
             param_hint="--gpus-per-worker",
