@@ -31,6 +31,8 @@ bench: .venv/test
 	PYTHONPATH=tests $(BIN)/python benchmarks/report_page.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/engines.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/serve.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/cluster.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/scaling.py
 
 train-nano: .venv/test
 	@test -d "$(PRISTINE)" || { echo "train-nano needs PRISTINE=DIR, see training/README.md"; exit 1; }

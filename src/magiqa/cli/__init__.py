@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from magiqa.cli import weights
+from magiqa.cli.cluster import cluster
 from magiqa.cli.datasets import datasets
 from magiqa.cli.doctor import doctor
 from magiqa.cli.embed import embed, rescore
@@ -32,6 +33,7 @@ app.command("map")(map_)
 app.command()(report)
 app.command()(embed)
 app.command()(rescore)
+app.command()(cluster)
 app.command()(evaluate)
 app.command()(reproduce)
 app.command()(fit)

@@ -37,8 +37,8 @@ def embed(
     A run may end at any moment: the same command goes on with it.
     """
     settings = options.settings_of(None, protocol, native, resize, coverage)
+    from magiqa.runs.chunks import parse_shard
     from magiqa.runs.embeddings import EmbedRun
-    from magiqa.runs.pipeline import parse_shard
 
     part = parse_shard(shard) if shard else (0, 1)
     machine = options.Machine(threads, provider, engine, device, dtype)

@@ -77,7 +77,8 @@ Column = Annotated[
     str | None, typer.Option(metavar="NAME", help="A manifest's column of pictures.")
 ]
 Shard = Annotated[
-    str | None, typer.Option(metavar="I/N", help="Every N-th picture, from the I-th on.")
+    str | None,
+    typer.Option(metavar="I/N", help="Every N-th 256 pictures, or archive, from the I-th on."),
 ]
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", metavar="", help="Try an output's failures again.")
@@ -103,13 +104,9 @@ def scorer_of(
     machine: Machine,
 ) -> Scorer:
     """The scorer of the options; a download of its weights is shown."""
-    from magiqa.cli.weights import downloading
-    from magiqa.clip.weights import pull
     from magiqa.scorer import Scorer
 
-    if weights is None:
-        with downloading(backbone or "RN50") as bar:
-            pull(backbone or "RN50", bar)
+    pull(backbone, weights)
     return Scorer(
         backbone,
         weights=weights,
@@ -117,6 +114,16 @@ def scorer_of(
         tokenizer=tokenizer,
         **machine._asdict(),
     )
+
+
+def pull(backbone: str | None, weights: Path | None) -> None:
+    """Fetch the backbone's weights, unless they are the user's own; a download is shown."""
+    from magiqa.cli.weights import downloading
+    from magiqa.clip import weights as released
+
+    if weights is None:
+        with downloading(backbone or "RN50") as bar:
+            released.pull(backbone or "RN50", bar)
 
 
 def settings_of(

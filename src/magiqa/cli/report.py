@@ -13,7 +13,10 @@ from magiqa.cli import options
 
 
 def report(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="What `magiqa score -o` wrote.")],
+    output: Annotated[
+        Path,
+        typer.Argument(metavar="OUTPUT", help="What `magiqa score -o` or `magiqa cluster` wrote."),
+    ],
     page: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The report: .html.")
     ],

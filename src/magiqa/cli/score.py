@@ -103,9 +103,9 @@ def score(
             }
         )
     settings = options.settings_of(prompts, protocol, native, resize, coverage)
-    from magiqa.runs import pipeline
+    from magiqa.runs import chunks, pipeline
 
-    part = pipeline.parse_shard(shard) if shard else (0, 1)
+    part = chunks.parse_shard(shard) if shard else (0, 1)
     with ExitStack() as stack:
         _check(paths, output, report, copy_to)
         rows = output

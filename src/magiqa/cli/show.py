@@ -19,6 +19,7 @@ from magiqa.cli.interrupts import Interrupts
 from magiqa.errors import SourceError
 
 if TYPE_CHECKING:  # the records are loaded with the scorer, not with --help
+    from magiqa.cluster import ClusterRun
     from magiqa.records import Failure, Score
     from magiqa.runs.pipeline import Run
 
@@ -32,7 +33,7 @@ TABLE_ROWS = 1000
 class Tally:
     """How a run stands."""
 
-    run: Run
+    run: Run | ClusterRun
     scored: int = 0
     failed: int = 0
     not_found: int = 0
@@ -46,10 +47,15 @@ class Tally:
         from magiqa.records import Failure
 
         if isinstance(result, Failure):
-            self.failed += 1
-            self.not_found += result.kind == SourceError.__name__
+            self.add(0, 1, result.kind == SourceError.__name__)
         else:
-            self.scored += 1
+            self.add(1, 0, 0)
+
+    def add(self, scored: int, failed: int, not_found: int) -> None:
+        """Take more results in."""
+        self.scored += scored
+        self.failed += failed
+        self.not_found += not_found
 
     def count_input(self) -> None:
         """Learn how many pictures there are to come, where that can be had."""
@@ -83,7 +89,7 @@ class Tally:
             if left > 0:
                 yield f"about {timedelta(seconds=round(seconds * left / done))} left"
 
-    def summary(self, output: Path | None, interrupted: bool) -> str:
+    def summary(self, output: Path | str | None, interrupted: bool) -> str:
         """The line at the end of a run."""
         line = self.standing()
         line += f", rows in {output}" if output else ""

@@ -162,20 +162,7 @@ class Journal:
     def _compare(self, begun: Line, header: Mapping[str, Any]) -> None:
         if begun.get("magiqa_journal") != FORMAT:
             raise OutputError(f"{self.path} - is not this version's journal - move it away")
-        was, now = (
-            {
-                **each["input"],
-                **each["provenance"]["settings"],
-                "backbone": each["provenance"]["backbone"],
-                "weights_hash": each["provenance"]["weights_hash"],
-            }
-            for each in (begun, json.loads(json.dumps(header)))
-        )
-        changed = [
-            f"{name} was {_short(was.get(name))}, is {_short(value)}"
-            for name, value in now.items()
-            if was.get(name) != value
-        ]
+        changed = changes(begun, header)
         if changed:
             raise SettingsError(
                 f"{self.path} - begun otherwise: {'; '.join(changed)} - give the same command, "
@@ -192,6 +179,24 @@ class Journal:
         except OSError as error:
             saved = f"it cannot be written again ({error.strerror}): its rows are lost"
         raise OutputError(f"{self.path} - was moved or deleted during the run - {saved}")
+
+
+def changes(begun: Mapping[str, Any], header: Mapping[str, Any]) -> list[str]:
+    """What has changed between two headers that moves a run's rows, as "x was 1, is 2"."""
+    was, now = (
+        {
+            **each["input"],
+            **each["provenance"]["settings"],
+            "backbone": each["provenance"]["backbone"],
+            "weights_hash": each["provenance"]["weights_hash"],
+        }
+        for each in (begun, json.loads(json.dumps(header)))
+    )
+    return [
+        f"{name} was {_short(was.get(name))}, is {_short(value)}"
+        for name, value in now.items()
+        if was.get(name) != value
+    ]
 
 
 def _parsed(content: bytes) -> Line | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator
@@ -11,34 +12,36 @@ from pathlib import Path
 from typing import Any
 
 from magiqa.errors import SettingsError, SourceError, nearest
-from magiqa.runs import manifests, sinks
+from magiqa.runs import manifests, parts, sinks
 from magiqa.runs.journal import Line
 from magiqa.runs.sinks import Row
 from magiqa.settings import Settings
 
 
 class Output:
-    """An output file of `magiqa score` or `magiqa rescore`."""
+    """An output file of `magiqa score` or `magiqa rescore`, or a folder of `magiqa cluster`."""
 
     def __init__(self, path: Path) -> None:
         """Open it. Raises SourceError for what is none, MissingExtra."""
-        if path.suffix.lower() not in sinks.SUFFIXES:
+        self.path = path
+        self._files = parts.files(path) or [path]
+        first = self._files[0]
+        if first.suffix.lower() not in sinks.SUFFIXES:
             raise SourceError(
                 f"{path} - no output format {path.suffix or 'without a suffix'!r} - "
                 f"{nearest(path.suffix, sinks.SUFFIXES)}"
             )
-        if not path.is_file():
+        if not first.is_file():
             raise SourceError(
                 f"{path} - there is no such output - name the file that `magiqa score -o` wrote"
             )
-        self.path = path
         names = list(next(self._records(), {}))
         missing = [name for name in sinks.columns(()) if names and name not in names]
         if missing:
             raise self._foreign(f"it has no column {missing[0]!r}")
         self.pairs = names[names.index("weight") + 1 : names.index("width")] if names else []
         """Names of the prompt pairs, which are columns; empty when there are no rows."""
-        begun = next(self._journal(), {})
+        begun = parts.record(path) or next(self._journal(), {})
         self.has_journal = "magiqa_journal" in begun
         self.sources: list[str] = begun.get("input", {}).get("sources", [])
         """What was scored, as the user named it; empty when there is no journal."""
@@ -69,7 +72,7 @@ class Output:
         return (line for line in self._journal() if "row" in line)
 
     def _records(self) -> Iterator[dict[str, Any]]:
-        for record in manifests.records(str(self.path)):
+        for record in itertools.chain.from_iterable(map(manifests.records, map(str, self._files))):
             if not isinstance(record, dict):
                 raise self._foreign("a line is no JSON object")
             yield record
@@ -83,10 +86,10 @@ class Output:
                     yield json.loads(content)
 
     def _provenance(self) -> Any:
-        if self.path.suffix.lower() == ".parquet":
+        if self._files[0].suffix.lower() == ".parquet":
             from pyarrow import parquet  # which has read the rows already
 
-            content = (parquet.read_metadata(self.path).metadata or {}).get(b"magiqa", b"null")
+            content = (parquet.read_metadata(self._files[0]).metadata or {}).get(b"magiqa", b"null")
             return json.loads(content)
         with suppress(FileNotFoundError):
             return json.loads(self.path.with_name(f"{self.path.name}.meta.json").read_bytes())

@@ -10,19 +10,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from magiqa.errors import OutputError, SettingsError
+from magiqa.errors import OutputError
 from magiqa.pictures.pool import DecodePool
 from magiqa.records import Failure, Item, Picture, Score
 from magiqa.runs import places, sinks
+from magiqa.runs.chunks import Shard, shard_of
 from magiqa.runs.fetch import fetched
 from magiqa.runs.journal import Journal, Line
 from magiqa.runs.sinks import Row
-from magiqa.runs.sources import list_items
 from magiqa.scorer import Scorer
 from magiqa.settings import Settings
-
-Shard = tuple[int, int]
-"""(i, n): of the input's pictures, every n-th beginning with the i-th."""
 
 
 class Scoring(Protocol):
@@ -74,7 +71,7 @@ class Run:
         restart: bool = False,
         retry_failed: bool = False,
     ) -> None:
-        """Open or begin the output's journal. Raises OutputError, SettingsError, MissingExtra."""
+        """Open or begin the output's journal. Raises OutputError, MissingExtra."""
         self.stopped = False
         self.kept = 0
         """Pictures that an earlier run scored."""
@@ -122,8 +119,7 @@ class Run:
         for path in self._paths:
             if places.is_url(path) or not (os.path.isdir(path) or places.is_picture(path)):
                 return None
-        mine, shards = self._shard
-        return len(range(mine, sum(1 for _ in list_items(self._paths)), shards))
+        return sum(1 for _ in shard_of(self._paths, self._column, self._shard))
 
     def stop(self) -> None:
         """Take no further picture; what is under way is finished."""
@@ -170,12 +166,9 @@ class Run:
     def _pending(self) -> Iterator[Item | Failure]:
         """What is to be scored in this run, its place in the order kept."""
         occurrences = _Occurrences()
-        mine, shards = self._shard
-        for index, entry in enumerate(list_items(self._paths, self._column)):
+        for entry in shard_of(self._paths, self._column, self._shard):
             if self.stopped:
                 return
-            if index % shards != mine:
-                continue
             if self._journal is None:
                 yield entry
                 continue
@@ -218,11 +211,3 @@ class _Occurrences:
             return 1
         self._again[key] += 1
         return 1 + self._again[key]
-
-
-def parse_shard(text: str) -> Shard:
-    """Read i/n, as in "0/3" -> (0, 3). Raises SettingsError."""
-    mine, slash, shards = text.partition("/")
-    if not (slash and mine.isdecimal() and shards.isdecimal() and int(mine) < int(shards)):
-        raise SettingsError(f"shard - got {text!r} - give i/n with i from 0 to n - 1, as in 0/3")
-    return int(mine), int(shards)

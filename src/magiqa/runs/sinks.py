@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from magiqa.atomic import replacing
 from magiqa.errors import MissingExtra, OutputError, nearest
@@ -84,7 +84,8 @@ def write(
     try:
         with replacing(path) as part:
             if suffix == ".parquet":
-                _write_parquet(part, rows, pairs, provenance)
+                with part.open("wb") as content:
+                    write_parquet(content, rows(), kinds(rows(), pairs), provenance)
             elif suffix == ".csv":
                 _write_csv(part, rows, pairs)
             else:
@@ -100,15 +101,15 @@ def write(
         ) from error
 
 
-def _kinds(rows: Callable[[], Iterator[Row]], pairs: Sequence[PromptPair]) -> dict[str, set[type]]:
+def kinds(rows: Iterable[Row], pairs: Sequence[PromptPair]) -> dict[str, set[type]]:
     """Columns -> the kinds of values in them: the schema's, then the carried ones'."""
     schema = columns(pairs)
-    kinds = {name: {kind} for name, kind in schema.items()}
-    for each in rows():
+    found = {name: {kind} for name, kind in schema.items()}
+    for each in rows:
         for name, value in each.items():
             if name not in schema:
-                kinds.setdefault(name, set()).add(_kind(value))
-    return kinds
+                found.setdefault(name, set()).add(_kind(value))
+    return found
 
 
 def _kind(value: object) -> type:
@@ -120,7 +121,7 @@ def _kind(value: object) -> type:
 
 def _write_csv(part: Path, rows: Callable[[], Iterator[Row]], pairs: Sequence[PromptPair]) -> None:
     with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        writer = csv.DictWriter(file, list(_kinds(rows, pairs)))
+        writer = csv.DictWriter(file, list(kinds(rows(), pairs)))
         writer.writeheader()
         for each in rows():
             flat = {name: _flat(value) for name, value in each.items()}
@@ -131,20 +132,21 @@ def _flat(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
-def _write_parquet(
-    part: Path,
-    rows: Callable[[], Iterator[Row]],
-    pairs: Sequence[PromptPair],
+def write_parquet(
+    file: IO[bytes],
+    rows: Iterable[Row],
+    found: Mapping[str, set[type]],
     provenance: Mapping[str, Any],
 ) -> None:
+    """Write rows as Parquet; `found` is the `kinds` of all rows that are to fit together."""
     pyarrow = _pyarrow()
-    types = {name: _arrow_type(pyarrow, kinds) for name, kinds in _kinds(rows, pairs).items()}
+    types = {name: _arrow_type(pyarrow, each) for name, each in found.items()}
     named = [(str(_text(name)), kind) for name, kind in types.items()]
     schema = pyarrow.schema(named, metadata={"magiqa": json.dumps(provenance)})
     texts = {name for name, kind in types.items() if kind == pyarrow.string()}
-    with pyarrow.parquet.ParquetWriter(part, schema) as writer:
+    with pyarrow.parquet.ParquetWriter(file, schema) as writer:
         batch: list[Row] = []
-        for each in rows():
+        for each in rows:
             batch.append(
                 {
                     str(_text(name)): _text(value) if name in texts else value

@@ -6,11 +6,19 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import cast
+from typing import NamedTuple, TypeVar, cast
 
 from magiqa.errors import MagiqaError, SourceError
 from magiqa.records import Failure, Item
 from magiqa.runs import containers, folders, manifests, places, stores
+
+Entry = TypeVar("Entry")
+
+
+class Archive(NamedTuple):
+    """A tar shard or zip archive that is not opened yet."""
+
+    place: str
 
 
 def list_items(
@@ -23,12 +31,30 @@ def list_items(
     URL (https://, or of a remote store: s3://, gs://, hf://, ...), or "-" for any of these on
     stdin, a line each, or each ended by a zero byte as `find -print0` does.
     """
+    for entry in list_unopened(sources, column):
+        yield from opened(entry)
+
+
+def list_unopened(
+    sources: Iterable[str | os.PathLike[str]], column: str | None = None
+) -> Iterator[Item | Failure | Archive]:
+    """`list_items`, an archive as a whole in the place of what is in it."""
     for source in sources:
         if os.fspath(source) == "-":
             listed = (entry for name in _standard_input() for entry in _entries(name, column))
             yield from _or_failure("standard input", listed)
         else:
             yield from _entries(os.fspath(source), column)
+
+
+def opened(entry: Item | Failure | Archive) -> Iterator[Item | Failure]:
+    """The items of an archive; all else is itself."""
+    if not isinstance(entry, Archive):
+        yield entry
+        return
+    tar = containers.kind_of(entry.place) == "tar"
+    members = (containers.tar_members if tar else containers.zip_members)(entry.place)
+    yield from _or_failure(entry.place, members)
 
 
 def _standard_input() -> Iterator[str]:
@@ -45,7 +71,7 @@ def _name(line: bytes) -> str:
     return os.fsdecode(line.removesuffix(b"\r"))
 
 
-def _entries(source: str, column: str | None) -> Iterator[Item | Failure]:
+def _entries(source: str, column: str | None) -> Iterator[Item | Failure | Archive]:
     found = (
         entry
         for place in _expanded(source)
@@ -63,12 +89,11 @@ def _expanded(source: str) -> Iterator[str | Failure]:
     return folders.expand(source)
 
 
-def _at(place: str, column: str | None) -> Iterator[Item | Failure]:
-    archive = containers.kind_of(place)
+def _at(place: str, column: str | None) -> Iterator[Item | Failure | Archive]:
     if not places.is_url(place) and os.path.isdir(place):
         found = _below(place)
-    elif archive is not None:
-        found = (containers.tar_members if archive == "tar" else containers.zip_members)(place)
+    elif containers.kind_of(place):
+        return iter([Archive(place)])
     elif manifests.is_manifest(place):
         found = manifests.rows(place, column)
     else:
@@ -84,7 +109,7 @@ def _below(top: str) -> Iterator[Item | Failure]:
             yield from (places.item(file) for file in folder.files if places.is_picture(file))
 
 
-def _or_failure(place: str, entries: Iterator[Item | Failure]) -> Iterator[Item | Failure]:
+def _or_failure(place: str, entries: Iterator[Entry]) -> Iterator[Entry | Failure]:
     """The entries; a Failure after them when they break off, or when there are none."""
     found = False
     try:

@@ -1,4 +1,4 @@
-"""Remote stores (s3://, gs://, hf://, all that fsspec knows) -> files, and what is below a URL."""
+"""Remote stores (s3://, gs://, hf://, all that fsspec knows): files, what is below a URL, puts."""
 
 from __future__ import annotations
 
@@ -16,6 +16,27 @@ def open_file(url: str) -> BinaryIO:
     """A file of a store, seekable. Raises SourceError, MissingExtra and the store's own kinds."""
     store, path = _store(url)
     return cast(BinaryIO, store.open(path, "rb"))
+
+
+def put(url: str, content: bytes) -> None:
+    """Write a file of a store at once. Raises SourceError, MissingExtra and the store's kinds."""
+    store, path = _store(url)
+    store.pipe_file(path, content)
+
+
+def remove(url: str) -> None:
+    """Remove a file of a store. Raises what `put` raises."""
+    store, path = _store(url)
+    store.rm_file(path)
+
+
+def names(url: str) -> set[str]:
+    """Names of what is in a remote folder, none where there is no such. Raises as `put`."""
+    store, path = _store(url)
+    try:
+        return {name.rstrip("/").rpartition("/")[2] for name in store.ls(path, detail=False)}
+    except FileNotFoundError:
+        return set()
 
 
 def expand(url: str, is_picture: Callable[[str], bool]) -> Iterator[str | Failure]:
