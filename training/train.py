@@ -49,7 +49,7 @@ def main() -> None:
     data = batches.Batches(batches.load(files), given.seed, given.ladders, tuple(given.sides))
     natural = fit_naturalness(data, device)
     heldout = HeldOut([pristine.read(path) for path in held], given.workers)
-    run = Run(given.out, device, given.rate, given.half, objective.Recipe())
+    run = Run(given.out, device, given.rate, given.half, objective.Recipe(), given.begin)
     size = given.ladders * batches.LADDER + batches.GARBAGE
     begun, crops, parts = time.monotonic(), 0, []
     for batch, share in stream(data, run.step, given.workers, given.crops // size, given.seconds):
@@ -116,10 +116,16 @@ class Run:
     """The model, its average, the optimiser and how far they are."""
 
     def __init__(
-        self, out: Path, device: torch.device, rate: float, half: bool, recipe: objective.Recipe
+        self,
+        out: Path,
+        device: torch.device,
+        rate: float,
+        half: bool,
+        recipe: objective.Recipe,
+        begin: Path | None = None,
     ) -> None:
         self.out, self.device, self.half, self.recipe = out, device, half, recipe
-        self.nano = Nano().to(self.device)
+        self.nano = (export.load(begin) if begin else Nano()).to(self.device)
         self.average = copy.deepcopy(self.nano).eval()
         decayed = [p for p in self.nano.parameters() if p.ndim > 1]
         others = [p for p in self.nano.parameters() if p.ndim <= 1]
@@ -210,6 +216,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pristine", type=Path, help="folder of pictures, a folder 'kodak' in it")
     parser.add_argument("--out", type=Path, default=Path(".cache/nano"), help="folder of the run")
+    parser.add_argument("--begin", type=Path, help="a file of weights to train on")
     parser.add_argument("--crops", type=int, default=400_000, help="crops to see in all")
     parser.add_argument("--seconds", type=float, help="end by the clock, whatever --crops says")
     parser.add_argument("--ladders", type=int, default=16, help="ladders a batch")
