@@ -2,53 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy import stats
 
 import ladders
 import pristine
 from batches import garbage
 from distortions import KINDS
 from distortions.pixels import Bytes
+from ladders import Rung
 from magiqa import equations
+from measures import difference
 from objective import SETTINGS
 from tower import QUALITY_PAIRS, Nano
 
 SIDE = 224
 PICTURES = 6  # of the held-out ones: every other view is a thumbnail
-KINDS_USED = tuple(  # every other kind, all of the aimed families
-    name
-    for at, (name, kind) in enumerate(KINDS.items())
-    if kind.family in ladders.AIMED or at % 2 == 0
-)
-MICRO = 32
+MICRO = 64
 
 
 class HeldOut:
-    """Ladders of one view a picture: the middle window, or the thumbnail, in turn."""
+    """Ladders of one view a picture: the middle window, or the thumbnail, in turn; and garbage."""
 
-    def __init__(self, pictures: Sequence[Bytes]) -> None:
+    def __init__(
+        self, pictures: Sequence[Bytes], workers: int = 0, kinds: Sequence[str] = tuple(KINDS)
+    ) -> None:
         chosen = pictures[:: max(1, len(pictures) // PICTURES)]
-        found = list(ladders.degraded([_middle(picture) for picture in chosen], KINDS_USED))
-        self.rungs = [rung for rung, _ in found]
-        thumb = [rung.picture % 2 == 1 for rung in self.rungs]
-        views = [
-            pristine.thumbnail(view, SIDE) if small else view[112:336, 112:336]
-            for small, (_, view) in zip(thumb, found, strict=True)
-        ]
+        jobs = [(picture, index, kind) for index, picture in enumerate(chosen) for kind in kinds]
+        if workers > 1:
+            with ProcessPoolExecutor(workers) as pool:
+                found = list(pool.map(_ladder, jobs, chunksize=8))
+        else:
+            found = list(map(_ladder, jobs))
+        self.rungs = [rung for rungs, _, _ in found for rung in rungs]
+        self.differences = np.concatenate([far for _, _, far in found])
         rng = np.random.default_rng(0)
-        views += [garbage(SIDE, rng) for _ in range(40)]
-        self.views = np.stack(views)
+        empty = [garbage(SIDE, rng) for _ in range(40)]
+        self.views = np.concatenate([*(views for _, views, _ in found), np.stack(empty)])
 
-    def judge(self, nano: Nano, device: torch.device, half: bool = False) -> dict[str, float]:
-        """Shares of monotone ladders and rank correlations of all three scores.
-
-        `choice`, by which weights are kept, is the mean over the three scores of the rank
-        correlation and the share of monotone ladders in the aimed families, less the share of
-        garbage above the pristine views' 5th percentile.
-        """
+    def scores(
+        self, nano: Nano, device: torch.device, half: bool
+    ) -> dict[str, NDArray[np.float64]]:
+        """Similarity, magnitude and score of every view, garbage last."""
         F = []
         with torch.inference_mode():
             for at in range(0, len(self.views), MICRO):
@@ -57,22 +57,59 @@ class HeldOut:
                     F.append(nano(views.to(device, torch.float32)).float())
             scale = float(nano.logit_scale.exp())
             cues = equations.cues(torch.cat(F), nano.anchors[:QUALITY_PAIRS], scale, SETTINGS)
+        return {
+            name: getattr(cues, name).cpu().numpy().astype(np.float64)
+            for name in ("similarity", "magnitude", "score")
+        }
+
+    def judge(
+        self,
+        nano: Nano,
+        device: torch.device,
+        half: bool = False,
+        kinds: Collection[str] = tuple(KINDS),
+    ) -> dict[str, float]:
+        """How each score does on the ladders of these kinds.
+
+        The share of ladders that fall at every step, the mean over families; the rank correlations
+        with severity and with a full-reference measure; the share of garbage above the pristine
+        views' 5th percentile. `choice`, by which weights are kept, is the mean of the first three
+        over similarity and score, less the garbage of the score.
+        """
         result = {}
-        for name in ("similarity", "magnitude", "score"):
-            scores = getattr(cues, name).cpu().numpy()
-            on_ladders, off = scores[: len(self.rungs)], scores[len(self.rungs) :]
-            shares = ladders.monotone_shares(self.rungs, on_ladders)
-            pristine_scores = [
-                s for r, s in zip(self.rungs, on_ladders, strict=True) if not r.level
-            ]
-            result[f"{name}_monotone"] = float(np.mean([shares[f] for f in ladders.AIMED]))
-            result[f"{name}_srcc"] = ladders.rank_correlation(self.rungs, on_ladders)
-            result[f"{name}_garbage"] = float(np.mean(off >= np.percentile(pristine_scores, 5)))
-        signs = {"monotone": 1 / 6, "srcc": 1 / 6, "garbage": -1 / 6}
-        result["choice"] = sum(
-            signs[name.rsplit("_", 1)[1]] * value for name, value in result.items()
-        )
+        among = np.array([rung.kind in kinds for rung in self.rungs])
+        rungs = [rung for rung in self.rungs if rung.kind in kinds]
+        for name, scores in self.scores(nano, device, half).items():
+            on_ladders, off = scores[: len(self.rungs)][among], scores[len(self.rungs) :]
+            shares = ladders.monotone_shares(rungs, on_ladders)
+            level = np.array([rung.level for rung in rungs])
+            floor = np.percentile(on_ladders[level == 0], 5)
+            far = stats.spearmanr(self.differences[among], on_ladders).statistic
+            result[f"{name}_monotone"] = float(np.mean(list(shares.values())))
+            result[f"{name}_srcc"] = ladders.rank_correlation(rungs, on_ladders)
+            result[f"{name}_reference"] = float(-far)
+            result[f"{name}_garbage"] = float(np.mean(off >= floor))
+        parts = [
+            result[f"{name}_{part}"]
+            for name in ("similarity", "score")
+            for part in ("monotone", "srcc", "reference")
+        ]
+        result["choice"] = float(np.mean(parts)) - result["score_garbage"]
         return {name: round(value, 4) for name, value in result.items()}
+
+
+def _ladder(job: tuple[Bytes, int, str]) -> tuple[list[Rung], Bytes, NDArray[np.float32]]:
+    """A picture's views under one kind, and how far they are from the first."""
+    picture, index, kind = job
+    torch.set_num_threads(1)
+    rungs, views = [], []
+    for rung, view in ladders.degraded([_middle(picture)], [kind]):
+        rungs.append(rung._replace(picture=index))
+        small = pristine.thumbnail(view, SIDE) if index % 2 else view[112:336, 112:336]
+        views.append(small)
+    pixels = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)
+    far = difference(pixels[:1].expand_as(pixels), pixels).numpy()
+    return rungs, np.stack(views), far
 
 
 def _middle(picture: Bytes) -> Bytes:

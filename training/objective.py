@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as nn_f
 from torch import Tensor
 
-from batches import LADDER
+from batches import GARBAGE, LADDER, Batch
 from magiqa import equations
 from magiqa.settings import Settings
+from measures import difference
+from naturalness import Naturalness, features
+from targets import Wanted, all_pairs
 from tower import QUALITY_PAIRS
 
 SETTINGS = Settings()  # the paper's fusion constants
 MAGNITUDE_RANGE = (0.25, 1.0)  # the magnitude cue's targets: it is fused with a similarity in 0..1
 SOFTNESS = 0.05  # of a rank: this much difference between two scores is clear
 APART = 0.03  # of a step: two targets nearer than this have no order
-ATTRIBUTES, RANKS, AGREEMENT, MAGNITUDE = 2.0, 1.0, 0.5, 2.0  # weights of the parts
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What targets are made of and what each part of the loss weighs."""
+
+    visible: float = 0.65
+    """Share of a fault that is read off the view, the rest off the severity."""
+    natural: float = 0.5
+    """Share of the magnitude's target that is how natural the view is, the rest how good."""
+    attributes: float = 2.0
+    ranks: float = 1.0
+    agreement: float = 0.5
+    magnitude: float = 2.0
+
+
+class Measured(NamedTuple):
+    """What is measured of the views of a batch, once for all networks that learn from it."""
+
+    difference: Tensor
+    """(N,), 0..1: how far a view is from its pristine self; 1 for garbage."""
+    natural: Tensor
+    """(N,), 0..1, of photographs; 0 for garbage."""
 
 
 class Loss(NamedTuple):
@@ -31,35 +57,68 @@ class Loss(NamedTuple):
     magnitude: Tensor
 
 
-def loss(F: Tensor, anchors: Tensor, logit_scale: Any, targets: Tensor, ladders: int) -> Loss:
-    """Of embeddings F (N, D), ladder by ladder and garbage last, and targets (N, pairs), 0..1."""
+def measure(batch: Batch, naturalness: Naturalness) -> Measured:
+    """Measure a batch, where its tensors are."""
+    views = batch.views.to(torch.float32)
+    ladders = len(batch.severities)
+    firsts = torch.arange(ladders, device=views.device).repeat_interleave(LADDER) * LADDER
+    far = difference(views[firsts], views[: ladders * LADDER])
+    natural = naturalness(features(views), batch.small)
+    natural[ladders * LADDER :] = 0
+    return Measured(torch.cat([far, far.new_ones(GARBAGE)]), natural)
+
+
+def wanted(batch: Batch, measured: Measured, recipe: Recipe) -> Wanted:
+    """The targets of a measured batch."""
+    pairs = all_pairs(batch.faults, measured.difference, batch.attributes, recipe.visible)
+    pairs[-GARBAGE:, [QUALITY_PAIRS + 1, QUALITY_PAIRS + 3]] = 0.5  # is noise clean, is black sharp
+    good = pairs[:, 0]
+    blend = recipe.natural * measured.natural + (1 - recipe.natural) * good
+    drawn = ~batch.photo
+    drawn[-GARBAGE:] = False
+    return Wanted(pairs, torch.where(drawn, good, blend))  # a clean drawing is not natural
+
+
+def loss(
+    F: Tensor, anchors: Tensor, logit_scale: Any, wanted: Wanted, ladders: int, recipe: Recipe
+) -> Loss:
+    """Of embeddings F (N, D), ladder by ladder and garbage last, and their targets."""
     pairs = equations.pair_probabilities(F, anchors, logit_scale)
-    cross = nn_f.binary_cross_entropy(pairs, targets, reduction="none")
-    entropy = nn_f.binary_cross_entropy(targets, targets, reduction="none")
+    cross = nn_f.binary_cross_entropy(pairs, wanted.pairs, reduction="none")
+    entropy = nn_f.binary_cross_entropy(wanted.pairs, wanted.pairs, reduction="none")
     cross = (cross - entropy).mean(dim=0)  # zero where the network says what it is asked
     quality, attributes = cross[:QUALITY_PAIRS].mean(), cross[QUALITY_PAIRS:].mean()
     cues = equations.cues(F, anchors[:QUALITY_PAIRS], logit_scale, SETTINGS)
-    scores = (cues.similarity, cues.magnitude, cues.score)
-    wanted = targets[:, 0]
-    ranks = sum(((ladder_ranks(score, wanted, ladders)) for score in scores), F.new_zeros(()))
-    agreement = sum((1 - correlation(score, wanted) for score in scores), F.new_zeros(()))
+    good = wanted.pairs[:, 0]
+    both = (
+        (cues.similarity, good),
+        (cues.magnitude, wanted.magnitude),
+        (cues.score, (good + wanted.magnitude) / 2),
+    )
+    agreement = sum((1 - correlation(*each) for each in both), F.new_zeros(())) / 3
+    # of the fused score the known order along a ladder is asked, whatever is natural
+    ordered = (*both[:2], (cues.score, good))
+    ranks = sum((ladder_ranks(*each, ladders) for each in ordered), F.new_zeros(())) / 3
+    columns = range(QUALITY_PAIRS, pairs.shape[1])
+    own = (ladder_ranks(pairs[:, at], wanted.pairs[:, at], ladders) for at in columns)
+    ranks = ranks + sum(own, F.new_zeros(())) / len(columns) / 3
     low, high = MAGNITUDE_RANGE
-    aim = low + (high - low) * wanted
+    aim = low + (high - low) * wanted.magnitude
     magnitude = nn_f.smooth_l1_loss(cues.magnitude, aim, beta=0.1)
     total = (
         quality
-        + ATTRIBUTES * attributes
-        + RANKS * ranks / 3
-        + AGREEMENT * agreement / 3
-        + MAGNITUDE * magnitude
+        + recipe.attributes * attributes
+        + recipe.ranks * ranks
+        + recipe.agreement * agreement
+        + recipe.magnitude * magnitude
     )
-    return Loss(total, quality, attributes, ranks / 3, agreement / 3, magnitude)
+    return Loss(total, quality, attributes, ranks, agreement, magnitude)
 
 
 def ladder_ranks(scores: Tensor, wanted: Tensor, ladders: int) -> Tensor:
     """Mean over all ordered pairs of rungs of how far the worse view is from scoring less."""
     rungs, aims = (x[: ladders * LADDER].view(ladders, LADDER) for x in (scores, wanted))
-    better, worse = torch.triu_indices(LADDER, LADDER, offset=1)
+    better, worse = torch.triu_indices(LADDER, LADDER, offset=1, device=scores.device)
     clear = (aims[:, better] - aims[:, worse] > APART).to(scores.dtype)
     rise = rungs[:, worse] - rungs[:, better]
     return (nn_f.softplus(rise / SOFTNESS) * clear).sum() / clear.sum().clamp(min=1)

@@ -11,11 +11,13 @@ import copy
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 import batches
@@ -23,12 +25,16 @@ import export
 import objective
 import pristine
 from heldout import HeldOut
+from measures import sharpness
+from naturalness import Naturalness, features
 from tower import Nano
 
-AVERAGE = 0.995  # of the weights, a step
+AVERAGE = 0.997  # of the weights, a step
 WARM_UP = 150  # steps
 FADE = 0.7  # share of the run, its end, over which the learning rate falls to nothing
+DECAY = 0.05  # of weights
 LARGEST_SCALE = 4.6  # ln 100, CLIP's own limit of logit_scale
+FITTED = 1500  # pristine views whose statistics are what is natural
 
 
 def main() -> None:
@@ -36,67 +42,124 @@ def main() -> None:
     given = _arguments()
     torch.manual_seed(given.seed)
     torch.set_num_threads(given.threads)
+    torch.backends.cudnn.allow_tf32 = False  # measures subtract squares; the tower has --half
     files, held = pristine.pictures(given.pristine)
     given.out.mkdir(parents=True, exist_ok=True)
-    run = Run(given)
+    device = torch.device(given.device)
     data = batches.Batches(batches.load(files), given.seed, given.ladders, tuple(given.sides))
+    natural = fit_naturalness(data, device)
+    heldout = HeldOut([pristine.read(path) for path in held], given.workers)
+    run = Run(given.out, device, given.rate, given.half, objective.Recipe(), given.begin)
     size = given.ladders * batches.LADDER + batches.GARBAGE
-    steps = given.crops // size
-    heldout = HeldOut([pristine.read(path) for path in held])
-    numbers = range(run.step, steps)
+    begun, crops, parts = time.monotonic(), 0, []
+    for batch, share in stream(data, run.step, given.workers, given.crops // size, given.seconds):
+        placed = batch.to(device)
+        rate = given.rate * schedule(run.step, share)
+        parts.append(run.learn(placed, objective.measure(placed, natural), rate))
+        crops += size
+        if run.step % given.every == 0 or share >= 1:
+            speed = crops / (time.monotonic() - begun)
+            means = dict(
+                zip(objective.Loss._fields, torch.stack(parts).mean(dim=0).tolist(), strict=True)
+            )
+            line = {"step": run.step, "crops": run.step * size, "crops_per_second": round(speed, 1)}
+            run.judge(heldout, {**line, **{name: round(mean, 4) for name, mean in means.items()}})
+            run.save()
+            begun, crops, parts = time.monotonic(), 0, []
+
+
+def stream(
+    data: batches.Batches, step: int, workers: int, steps: int, seconds: float | None
+) -> Iterator[tuple[batches.Batch, float]]:
+    """Batches from number `step` on, each with the share of the run that is over after it.
+
+    A run ends after so many steps, or, where `seconds` are given, so long after now.
+    """
+    numbers = range(step, steps) if seconds is None else range(step, 10**9)
     loader: DataLoader[batches.Batch] = DataLoader(
         data,  # type: ignore[arg-type]
         sampler=numbers,
         batch_size=None,
-        num_workers=given.workers,
-        prefetch_factor=8 if given.workers else None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
     )
-    begun, crops, parts = time.monotonic(), 0, []
-    for batch in loader:
-        parts.append(run.learn(batch, rate=given.rate * _schedule(run.step, steps)))
-        crops += size
-        if run.step % given.every == 0 or run.step == steps:
-            speed = crops / (time.monotonic() - begun)
-            means = dict(zip(objective.Loss._fields, np.mean(parts, axis=0).round(4), strict=True))
-            line = {"step": run.step, "crops": run.step * size, "crops_per_second": round(speed, 1)}
-            run.judge(heldout, {**line, **{name: float(mean) for name, mean in means.items()}})
-            run.save()
-            begun, crops, parts = time.monotonic(), 0, []
+    begun = time.monotonic()
+    for number, batch in enumerate(loader, start=step + 1):
+        share = number / steps if seconds is None else (time.monotonic() - begun) / seconds
+        yield batch, share
+        if share >= 1:
+            return
+
+
+def fit_naturalness(data: batches.Batches, device: torch.device) -> Naturalness:
+    """What is natural, of pristine views of every side of a run's pictures, the sharper half."""
+    rows: list[Tensor] = []
+    small: list[Tensor] = []
+    sharp: list[Tensor] = []
+    number = 0
+    while sum(len(flags) for flags in small) < FITTED:
+        for side in data.sides:
+            found = data.pristine(number, side)
+            pixels = (
+                torch.from_numpy(np.stack([view for view, _ in found]))
+                .permute(0, 3, 1, 2)
+                .to(device)
+            )
+            rows.append(features(pixels.to(torch.float32)))
+            sharp.append(sharpness(pixels))
+            small.append(torch.tensor([flag for _, flag in found], device=device))
+        number += 1
+    return Naturalness(torch.cat(rows), torch.cat(small), torch.cat(sharp))
 
 
 class Run:
     """The model, its average, the optimiser and how far they are."""
 
-    def __init__(self, given: argparse.Namespace) -> None:
-        self.given = given
-        self.device = torch.device(given.device)
-        self.nano = Nano().to(self.device)
+    def __init__(
+        self,
+        out: Path,
+        device: torch.device,
+        rate: float,
+        half: bool,
+        recipe: objective.Recipe,
+        begin: Path | None = None,
+    ) -> None:
+        self.out, self.device, self.half, self.recipe = out, device, half, recipe
+        self.nano = (export.load(begin) if begin else Nano()).to(self.device)
         self.average = copy.deepcopy(self.nano).eval()
         decayed = [p for p in self.nano.parameters() if p.ndim > 1]
         others = [p for p in self.nano.parameters() if p.ndim <= 1]
         groups: list[dict[str, Any]] = [
-            {"params": decayed, "weight_decay": 0.02},
+            {"params": decayed, "weight_decay": DECAY},
             {"params": others, "weight_decay": 0.0},
         ]
-        self.optimiser = torch.optim.AdamW(groups, lr=given.rate, betas=(0.9, 0.99))
+        self.optimiser = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99))
         self.step, self.best = 0, -np.inf
-        self.file = given.out / "run.pt"
+        self._pairs = [
+            (mean, now)
+            for mean, now in zip(
+                self.average.state_dict().values(), self.nano.state_dict().values(), strict=True
+            )
+            if mean.is_floating_point()
+        ]
+        self.file = out / "run.pt"
         if self.file.exists():
             self._resume()
 
-    def learn(self, batch: batches.Batch, rate: float) -> list[float]:
+    def learn(self, batch: batches.Batch, measured: objective.Measured, rate: float) -> Tensor:
         """One step; the parts of the loss before it."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.nano.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.given.half):
-            F = self.nano(batch.views.to(self.device, torch.float32)).float()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            F = self.nano(batch.views.to(torch.float32)).float()
         found = objective.loss(
             F,
             self.nano.anchors,
             self.nano.logit_scale.exp(),
-            batch.targets.to(self.device),
+            objective.wanted(batch, measured, self.recipe),
             len(batch.severities),
+            self.recipe,
         )
         self.optimiser.zero_grad()
         found.total.backward()  # type: ignore[no-untyped-call]
@@ -106,21 +169,18 @@ class Run:
         with torch.no_grad():
             self.nano.logit_scale.clamp_(max=LARGEST_SCALE)
             keep = min(AVERAGE, 1 - 1 / (self.step + 1))
-            for mean, now in zip(
-                self.average.state_dict().values(), self.nano.state_dict().values(), strict=True
-            ):
-                if mean.is_floating_point():
-                    mean.lerp_(now, 1 - keep)
-        return [float(part.detach()) for part in found]
+            means, nows = zip(*self._pairs, strict=True)
+            torch._foreach_lerp_(list(means), list(nows), 1 - keep)
+        return torch.stack([part.detach() for part in found])
 
     def judge(self, heldout: HeldOut, line: dict[str, Any]) -> None:
         """Write how the averaged weights do on the held-out ladders; keep them if best so far."""
-        found = heldout.judge(self.average, self.device, self.given.half)
+        found = heldout.judge(self.average, self.device, self.half)
         better = found["choice"] > self.best
         if better:
             self.best = found["choice"]
-            export.save(copy.deepcopy(self.average).cpu(), self.given.out / "nano.safetensors")
-        with (self.given.out / "log.jsonl").open("a") as log:
+            export.save(copy.deepcopy(self.average).cpu(), self.out / "nano.safetensors")
+        with (self.out / "log.jsonl").open("a") as log:
             log.write(json.dumps({**line, **found, "kept": better}) + "\n")
         print(json.dumps({**line, **found, "kept": better}), flush=True)
 
@@ -147,16 +207,18 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
 
 
-def _schedule(step: int, steps: int) -> float:
+def schedule(step: int, share: float) -> float:
     """Share of the learning rate: up in the beginning, level, down to nothing at the end."""
-    return min(1.0, (step + 1) / WARM_UP, (steps - step) / max(1.0, FADE * steps))
+    return max(0.0, min(1.0, (step + 1) / WARM_UP, (1 - share) / FADE))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pristine", type=Path, help="folder of pictures, a folder 'kodak' in it")
     parser.add_argument("--out", type=Path, default=Path(".cache/nano"), help="folder of the run")
+    parser.add_argument("--begin", type=Path, help="a file of weights to train on")
     parser.add_argument("--crops", type=int, default=400_000, help="crops to see in all")
+    parser.add_argument("--seconds", type=float, help="end by the clock, whatever --crops says")
     parser.add_argument("--ladders", type=int, default=16, help="ladders a batch")
     parser.add_argument("--sides", type=int, nargs="+", default=[128, 160, 224], help="of crops")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")

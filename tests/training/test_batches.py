@@ -11,7 +11,6 @@ import pristine
 import recipe
 from batches import GARBAGE, LADDER, Batches, garbage
 from magiqa.pictures import views
-from tower import PAIRS
 
 PICTURES = tuple(recipe.picture(200, 300, seed) for seed in range(3))
 DATA = Batches(PICTURES, seed=4, ladders=3, sides=(64, 96))
@@ -19,7 +18,8 @@ DATA = Batches(PICTURES, seed=4, ladders=3, sides=(64, 96))
 
 def test_a_batch_is_its_number() -> None:
     first, again, other = DATA[7], DATA[7], DATA[8]
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(first[:-1], again[:-1], strict=True))
+    assert first.kinds == again.kinds
     assert first.views.shape != other.views.shape or not torch.equal(first.views, other.views)
 
 
@@ -28,12 +28,30 @@ def test_ladders_start_pristine_and_get_worse() -> None:
         batch = DATA[number]
         assert batch.views.dtype == torch.uint8
         assert batch.views.shape[:2] == (3 * LADDER + GARBAGE, 3)
-        assert batch.targets.shape == (3 * LADDER + GARBAGE, len(PAIRS))
+        assert batch.faults.shape == (3 * LADDER + GARBAGE, 6)
+        assert batch.attributes.shape == (3 * LADDER + GARBAGE, 3)
+        assert len(batch.kinds) == 3
         assert (batch.severities.diff(dim=1) > 0).all()
-        good = batch.targets[: 3 * LADDER, 0].view(3, LADDER)
-        assert good[:, 0].tolist() == pytest.approx([0.97] * 3)
-        assert (good[:, 1:] < good[:, :1]).all()
-        assert (batch.targets[-GARBAGE:, :5] < 0.05).all()
+        bad = batch.faults[: 3 * LADDER, 0].view(3, LADDER)
+        assert (bad[:, 0] == 0).all()
+        assert (bad.diff(dim=1) > 0).all()
+        assert (batch.faults[-GARBAGE:] == 1).all()
+
+
+def test_ladders_of_some_kinds_are_left_out() -> None:
+    batch = DATA[7]
+    fewer, rows = batch.without(batch.kinds[1])
+    kept = [kinds for kinds in batch.kinds if not set(kinds) & set(batch.kinds[1])]
+    assert list(fewer.kinds) == kept
+    assert rows[LADDER : 2 * LADDER].sum() == 0
+    assert rows[-GARBAGE:].all()
+    assert len(fewer.views) == len(kept) * LADDER + GARBAGE == int(rows.sum())
+
+
+def test_pristine_views_are_photographs_of_one_side() -> None:
+    found = DATA.pristine(3, 64)
+    assert len(found) == 3
+    assert all(view.shape == (64, 64, 3) for view, _ in found)
 
 
 def test_garbage_shows_nothing() -> None:

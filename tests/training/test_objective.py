@@ -4,8 +4,12 @@ import pytest
 import torch
 
 import objective
-from batches import LADDER
+import recipe
+from batches import GARBAGE, LADDER, Batches
 from magiqa import equations
+from naturalness import Naturalness, features
+from objective import Recipe
+from targets import Wanted
 from tower import PAIRS, Nano
 
 
@@ -38,10 +42,11 @@ def test_descent_teaches_all_three_scores() -> None:
     torch.manual_seed(0)
     nano = Nano()
     targets = torch.linspace(0.95, 0.05, LADDER)[:, None].repeat(2, len(PAIRS))
+    wanted = Wanted(targets, targets[:, 0])
     F = torch.randn(2 * LADDER, 128, requires_grad=True)
     optimiser = torch.optim.Adam([F, *nano.parameters()], lr=0.03)
     for _ in range(150):
-        found = objective.loss(F, nano.anchors, nano.logit_scale.exp(), targets, 2)
+        found = objective.loss(F, nano.anchors, nano.logit_scale.exp(), wanted, 2, Recipe())
         optimiser.zero_grad()
         found.total.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -54,3 +59,21 @@ def test_descent_teaches_all_three_scores() -> None:
     low, high = objective.MAGNITUDE_RANGE
     aim = low + (high - low) * targets[:, 0]
     assert cues.magnitude.tolist() == pytest.approx(aim.tolist(), abs=0.08)
+
+
+def test_a_batch_is_measured_once_for_every_recipe() -> None:
+    pictures = tuple(recipe.picture(150, 200, seed) for seed in range(2))
+    batch = Batches(pictures, seed=1, ladders=3, sides=(64,))[0]
+    rows = features(torch.rand(200, 3, 32, 32) * 255)
+    small = torch.arange(200) % 2 == 0
+    measured = objective.measure(batch, Naturalness(rows, small, torch.rand(200)))
+    assert measured.difference[: 3 * LADDER : LADDER].tolist() == pytest.approx([0] * 3, abs=1e-6)
+    assert (measured.difference[-GARBAGE:] == 1).all()
+    assert (measured.natural[-GARBAGE:] == 0).all()
+
+    known = objective.wanted(batch, measured, Recipe(natural=0))
+    assert torch.equal(known.magnitude, known.pairs[:, 0])
+    assert known.pairs[-GARBAGE:, :5].max() < 0.04
+    natural = objective.wanted(batch, measured, Recipe(natural=1))
+    assert torch.equal(natural.pairs, known.pairs)
+    assert torch.equal(natural.magnitude[batch.photo], measured.natural[batch.photo])

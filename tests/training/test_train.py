@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -14,31 +13,38 @@ import heldout
 import recipe
 import train
 from batches import Batches
+from objective import Measured, Recipe
 
 DATA = Batches(tuple(recipe.picture(120, 150, seed) for seed in range(2)), 1, 1, (64,))
 
 
-def arguments(out: Path) -> argparse.Namespace:
-    return argparse.Namespace(out=out, device="cpu", rate=1e-3, half=False)
+def started(out: Path) -> train.Run:
+    return train.Run(out, torch.device("cpu"), 1e-3, half=False, recipe=Recipe())
+
+
+def learn(run: train.Run, number: int) -> None:
+    batch = DATA[number]
+    count = len(batch.views)
+    run.learn(batch, Measured(torch.linspace(0, 1, count), torch.linspace(1, 0, count)), 1e-3)
 
 
 def test_a_resumed_run_is_the_run(tmp_path: Path) -> None:
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
     torch.manual_seed(0)
-    whole = train.Run(arguments(tmp_path / "whole"))
+    whole = started(tmp_path / "whole")
     torch.manual_seed(0)
-    cut = train.Run(arguments(tmp_path / "cut"))
+    cut = started(tmp_path / "cut")
     for number in range(4):
-        whole.learn(DATA[number], 1e-3)
+        learn(whole, number)
         if number < 2:
-            cut.learn(DATA[number], 1e-3)
+            learn(cut, number)
     cut.save()
 
-    resumed = train.Run(arguments(tmp_path / "cut"))
+    resumed = started(tmp_path / "cut")
     assert resumed.step == 2
     for number in range(2, 4):
-        resumed.learn(DATA[number], 1e-3)
+        learn(resumed, number)
 
     for mine, other in ((resumed.nano, whole.nano), (resumed.average, whole.average)):
         for name, values in other.state_dict().items():
@@ -49,8 +55,8 @@ def test_from_a_folder_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for folder, side in (("kodak", 450), ("more", 140)):
         (tmp_path / folder).mkdir()
         Image.fromarray(recipe.picture(side, side, 1)).save(tmp_path / folder / "a.png")
-    monkeypatch.setattr(heldout, "KINDS_USED", ("blur.gaussian", "noise.white"))
-    monkeypatch.setattr("ladders.AIMED", ("blur", "noise"))
+    monkeypatch.setattr(heldout.HeldOut.__init__, "__defaults__", (0, ("blur.gaussian",)))
+    monkeypatch.setattr(train, "FITTED", 80)
     command = f"train {tmp_path} --out {tmp_path / 'run'} --crops 28 --ladders 1 --sides 64"
     monkeypatch.setattr(sys, "argv", [*command.split(), "--every", "2", "--workers", "0"])
     train.main()
@@ -64,5 +70,6 @@ def test_from_a_folder_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_rate_rises_stays_and_fades() -> None:
-    shares = [train._schedule(step, 4000) for step in (0, 74, 150, 1200, 2600, 3999)]
+    steps = (0, 74, 150, 1200, 2600, 3999)
+    shares = [train.schedule(step, step / 4000) for step in steps]
     assert shares == pytest.approx([1 / 150, 0.5, 1, 1, 0.5, 1 / 2800])

@@ -92,7 +92,12 @@ KINDS: dict[str, Kind] = {
     ),
     **_kinds(
         "camera",
-        {camera.low_light: 1.0, camera.smeared: 1.0, camera.denoised: 0.9},
+        {
+            camera.low_light: 1.0,
+            camera.smeared: 1.0,
+            camera.denoised: 0.9,
+            camera.snapshot: 1.0,
+        },
     ),
     **_kinds("ringing", {resampling.over_sharpened: 0.9, resampling.ringing: 1.0}),
     **_kinds(
@@ -130,21 +135,23 @@ KINDS: dict[str, Kind] = {
             structure.jitter: 1.0,
             structure.warp: 0.8,
             structure.checkers: 0.9,
+            structure.repeated: 0.7,
+            structure.melted: 1.0,
         },
     ),
 }
 """Every distortion by family and name."""
 
 SHARES = {
-    "structure": 0.05,
+    "structure": 0.1,
     "colour": 0.05,
     "blur": 0.17,
-    "tone": 0.07,
-    "noise": 0.24,
-    "camera": 0.08,
+    "tone": 0.08,
+    "noise": 0.17,
+    "camera": 0.1,
     "ringing": 0.05,
-    "rescaling": 0.13,
-    "compression": 0.16,
+    "rescaling": 0.15,
+    "compression": 0.13,
 }
 """How often each family is drawn, in the order in which a mixture is applied: the scene, the lens,
 the sensor, the camera, the web."""

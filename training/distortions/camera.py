@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from distortions import codecs
+from distortions import blurs, codecs
 from distortions.pixels import (
     LUMA,
     Bytes,
@@ -50,6 +50,16 @@ def denoised(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes
     values = to_unit(picture)
     radius = round(between(1, 6, severity))
     return to_bytes(_guided(values, radius, between(0, 0.06, severity, 1.8)))
+
+
+def snapshot(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
+    """A telephone's snapshot: moved, dim, noisy, smoothed, sharpened, coded; a little of each."""
+    moved = blurs.shake(picture, 0.4 * severity, rng)
+    noisy = _exposed(moved, 0.6 * severity, rng, lift=0.7)
+    smooth = _guided(noisy, 2, between(0, 0.015, severity, 1.5))
+    sharp = smooth + severity * (smooth - ndimage.gaussian_filter(smooth, (1.2, 1.2, 0)))
+    mixed = noisy + (sharp - noisy) * min(1.0, 3 * severity)
+    return codecs.jpeg(to_bytes(mixed), 0.5 * severity, rng)
 
 
 def _exposed(picture: Bytes, severity: float, rng: np.random.Generator, lift: float) -> Floats:

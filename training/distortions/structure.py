@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from distortions.blurs import cloud
 from distortions.pixels import Bytes, Floats, between, normal, to_bytes, to_unit
 
 BLOCK = 16
@@ -43,6 +44,34 @@ def checkers(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes
     y, x = np.indices(picture.shape[:2]) + place[:, None, None]
     wave = np.cos(2 * np.pi * x / period) + np.cos(2 * np.pi * y / period)
     return to_bytes(to_unit(picture) + wave[..., None] * between(0, 0.12, severity, 1.4))
+
+
+def repeated(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
+    """Up to ten soft-edged patches, each a copy of another place: what a generator repeats."""
+    height, width = picture.shape[:2]
+    side = max(4, min(height, width) // 4)
+    bell = np.hanning(side + 2)[1:-1, None].astype(np.float32)
+    soft = np.minimum(1, 2 * bell * bell.T)[..., None]
+    values = to_unit(picture)
+    found = values.copy()
+    corners = rng.random((10, 2, 2)) * (height - side, width - side)
+    for number, corner in enumerate(corners.astype(int)):
+        (top, left), (row, column) = corner
+        share = np.float32(np.clip(10 * severity - number, 0, 1))  # one patch after another
+        at = np.s_[top : top + side, left : left + side]
+        patch = values[row : row + side, column : column + side]
+        found[at] += share * soft * (patch - found[at])
+    return to_bytes(found)
+
+
+def melted(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
+    """Shapes run into one another and lose their texture in a part of the picture."""
+    mask = np.clip(cloud(picture.shape[:2], rng) * 3 - 0.9, 0, 1)
+    field = ndimage.gaussian_filter(normal((2, *picture.shape[:2]), rng), (0, 6, 6))
+    moved = _moved(picture, field / field.std() * mask * between(0, 9, severity, 1.2))
+    values = to_unit(moved)
+    smooth = ndimage.uniform_filter(values, (2 * round(3 * severity) + 1,) * 2 + (1,))
+    return to_bytes(values + (smooth - values) * (mask * min(1.0, 2 * severity))[..., None])
 
 
 def _in_blocks(picture: Bytes, severity: float, rng: np.random.Generator, change: object) -> Bytes:
