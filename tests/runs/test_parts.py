@@ -103,13 +103,13 @@ def test_a_store_is_as_good_as_a_folder() -> None:
     import s3fs
 
     with s3_server():
-        s3fs.S3FileSystem().mkdir("bucket")
-        output = Parts("s3://bucket/deep/out/")
+        s3fs.S3FileSystem().mkdir("parts")
+        output = Parts("s3://parts/deep/out/")
         assert output.begin(header()) == set()
         output.put(part_name(0), rows(2))
-        assert Parts("s3://bucket/deep/out").begin(header()) == {part_name(0)}
+        assert Parts("s3://parts/deep/out").begin(header()) == {part_name(0)}
         assert output.outcomes([part_name(0)]) == {part_name(0): (0, 2)}
-        with pytest.raises(SettingsError, match=r"s3://bucket/deep/out - begun otherwise: entries"):
+        with pytest.raises(SettingsError, match=r"s3://parts/deep/out - begun otherwise: entries"):
             output.begin(header(entries=9))
         with pytest.raises(OutputError, match=r"2 of 3 parts are not there"):
             output.finish(3)
