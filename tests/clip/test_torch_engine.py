@@ -201,10 +201,10 @@ def test_pixels_of_any_layout_are_placed(checkpoint: Path) -> None:
     assert encoder.place(pixels).data_ptr() == pixels.ctypes.data  # no copy on a CPU
 
 
-def test_tf32_is_off_inside_and_as_it_was_outside() -> None:
+def test_tf32_is_off_inside_and_as_it_was_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "allow_tf32", True)  # torch's own default
     before = cudnn.allow_tf32, cudnn.benchmark, cudnn.enabled
-    assert cudnn.allow_tf32  # torch's own default
     with ieee_convolutions():
         assert (cudnn.allow_tf32, cudnn.benchmark, cudnn.enabled) == (False, *before[1:])
     assert (cudnn.allow_tf32, cudnn.benchmark, cudnn.enabled) == before

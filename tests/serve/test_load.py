@@ -17,6 +17,8 @@ from serve.conftest import number, serving
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import serve_client
 
+sys.path.pop()  # or tests/runs would be benchmarks/runs.py to tests that are collected later
+
 
 def test_many_clients_at_once_get_what_is_theirs(tiny: Scorer, tmp_path: Path) -> None:
     for seed in range(40):
