@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +14,8 @@ from PIL import Image
 import recipe
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from magiqa import Scorer
 
 CHECKPOINTS = Path(__file__).parent / ".cache" / "checkpoints"
@@ -64,3 +69,20 @@ def _doctest_names(
 def shared() -> Path:
     """The folder of real data beside the repository, for tests marked `data`."""
     return Path(__file__).parents[1] / "shared"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium. Where CI is set there must be one."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        missing = "no Chromium here - install the package chromium"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

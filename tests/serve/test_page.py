@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,7 +13,6 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 import recipe
 from magiqa import Scorer
@@ -42,21 +40,6 @@ SIZE = """async () => {
   await image.decode();
   return [image.naturalWidth, image.naturalHeight];
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium. Where CI is set there must be one."""
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        missing = "no Chromium here - install the package chromium"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
