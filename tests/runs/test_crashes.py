@@ -176,10 +176,13 @@ with Interrupts(lambda: os.write(1, b"stopping\\n")):
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        for wanted in ("started\n", "stopping\n"):
-            assert process.stdout.readline() == wanted
-            process.send_signal(sent)
-        assert process.wait(10) == -sent
+        try:
+            for wanted in ("started\n", "stopping\n"):
+                assert process.stdout.readline() == wanted
+                process.send_signal(sent)
+            assert process.wait(10) == -sent
+        finally:
+            process.kill()  # or leaving the block would wait for it
 
 
 def test_two_runs_on_one_output(checkpoint: Path, pictures: Path, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ class Interrupts:
 
     def _take(self, number: int, _: FrameType | None) -> None:
         self.received = number
-        self._stop()
+        # first, for Python drops a second one that it has yet to handle when its handler goes
         for each in self._before:  # nothing that still runs could hold up the second one
             signal.signal(each, signal.SIG_DFL)
+        self._stop()
