@@ -144,7 +144,6 @@ def test_pictures_and_parts_in_a_store(
     assert rows[20]["source"] == "s3://bucket/pictures/20.png"
     local = scored(tiny, [folder], tmp_path / "score.parquet")
     assert [row["score"] for row in rows] == [row["score"] for row in local]
-    store.clear_instance_cache()
 
 
 def test_a_run_that_is_through_is_told_and_refused_otherwise(

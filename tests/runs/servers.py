@@ -92,7 +92,9 @@ def web_server() -> Iterator[Web]:
 def s3_server() -> Iterator[str]:
     """An S3 server of its own port, in the environment of this process; its address."""
     from moto.server import ThreadedMotoServer
+    from s3fs import S3FileSystem
 
+    S3FileSystem.clear_instance_cache()  # an earlier server's would be asked, at its own address
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     address = "http://{}:{}".format(*server.get_host_and_port())
@@ -106,4 +108,5 @@ def s3_server() -> Iterator[str]:
         }.items():
             patch.setenv(name, value)
         yield address
+    S3FileSystem.clear_instance_cache()
     server.stop()

@@ -116,4 +116,3 @@ def test_a_store_is_as_good_as_a_folder() -> None:
         assert output.begin(header(entries=9), restart=True) == set()
         with pytest.raises(OutputError, match=r"s3://nowhere/out/_magiqa.json - cannot be written"):
             Parts("s3://nowhere/out").begin(header())
-        s3fs.S3FileSystem.clear_instance_cache()

@@ -104,7 +104,9 @@ def test_what_is_too_late_leaves_the_queue_unencoded(gated: Gated) -> None:
         gated.batches.clear()
         gated.at_gate.clear()
         gated.gate.clear()
-        late = [threads.submit(ask, client) for _ in range(4)]
+        late = [threads.submit(ask, client)]
+        assert gated.at_gate.wait(20)  # alone in its micro-batch
+        late += [threads.submit(ask, client) for _ in range(3)]
         answers = [each.result() for each in late]
         assert {answer.status_code for answer in answers} == {504}
         assert answers[0].json()["detail"] == (
