@@ -23,6 +23,7 @@ LADDER = 5  # views of one picture, pristine first, each worse than the one befo
 GARBAGE = 2  # views a batch of no picture at all
 STEPS = ((0.05, 0.3), (0.2, 0.5), (0.45, 0.75), (0.7, 1.0))  # severity of the worse ones
 THUMBNAILS = 0.25  # share of ladders that see a larger picture's thumbnail
+ARTWORKS = 0.12  # share of ladders of artwork, where there is any
 
 
 class Batch(NamedTuple):
@@ -88,6 +89,7 @@ class Batches:
     """The batches of a run by number: a data set for torch's loader."""
 
     pictures: tuple[Bytes, ...]
+    artworks: tuple[Bytes, ...]
     seed: int
     ladders: int
     sides: tuple[int, ...]
@@ -129,8 +131,10 @@ class Batches:
         width, height = (rng.uniform(1.2, 2.2, 2) * side).astype(int) if small else (side, side)
         if rng.random() < pristine.DRAWN:
             return pristine.drawing(int(width), int(height), rng), small, False
-        picture = self.pictures[rng.integers(len(self.pictures))]
-        return pristine.crop(picture, int(width), int(height), rng), small, True
+        photo = not self.artworks or bool(rng.random() >= ARTWORKS)
+        pictures = self.pictures if photo else self.artworks
+        picture = pictures[rng.integers(len(pictures))]
+        return pristine.crop(picture, int(width), int(height), rng), small, photo
 
     def _ladder(self, side: int, rng: np.random.Generator) -> Ladder:
         base, small, photo = self._base(side, rng)
@@ -168,6 +172,8 @@ def garbage(side: int, rng: np.random.Generator) -> Bytes:
     return np.clip(np.broadcast_to(colour + ramp, shape), 0, 255).astype(np.uint8)
 
 
-def load(files: list[Path]) -> tuple[Bytes, ...]:
-    """The pictures of a run, in memory."""
-    return tuple(map(pristine.read, files))
+def load(files: list[Path]) -> tuple[tuple[Bytes, ...], tuple[Bytes, ...]]:
+    """The photographs and the artworks of a run, in memory."""
+    artworks = [path for path in files if pristine.ARTWORK in path.parts]
+    photographs = [path for path in files if path not in artworks]
+    return tuple(map(pristine.read, photographs)), tuple(map(pristine.read, artworks))

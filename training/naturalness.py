@@ -76,8 +76,13 @@ def _smoothed(grey: Tensor) -> Tensor:
     weights = (weights / weights.sum()).to(grey.dtype)
     half = WINDOW // 2
     padded = nn_f.pad(grey, (half, half, half, half), mode="replicate")
-    across = nn_f.conv2d(padded, weights.view(1, 1, 1, -1))
-    return nn_f.conv2d(across, weights.view(1, 1, -1, 1))
+    height, width = grey.shape[2:]
+    across = sum(
+        (padded[..., n : n + width] * w for n, w in enumerate(weights)), padded.new_zeros(())
+    )
+    return sum(
+        (across[..., n : n + height, :] * w for n, w in enumerate(weights)), padded.new_zeros(())
+    )
 
 
 def _fitted(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

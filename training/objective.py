@@ -14,6 +14,7 @@ from magiqa import equations
 from magiqa.settings import Settings
 from measures import difference
 from naturalness import Naturalness, features
+from richness import Richness, detail
 from targets import Wanted, all_pairs
 from tower import QUALITY_PAIRS
 
@@ -31,10 +32,19 @@ class Recipe:
     """Share of a fault that is read off the view, the rest off the severity."""
     natural: float = 0.5
     """Share of the magnitude's target that is how natural the view is, the rest how good."""
+    content: float = 0.5
+    """Share of how good an undamaged view is that is its richness, the rest is given."""
     attributes: float = 2.0
     ranks: float = 1.0
     agreement: float = 0.5
     magnitude: float = 2.0
+
+
+class Usual(NamedTuple):
+    """What pristine views are like."""
+
+    natural: Naturalness
+    rich: Richness
 
 
 class Measured(NamedTuple):
@@ -44,6 +54,8 @@ class Measured(NamedTuple):
     """(N,), 0..1: how far a view is from its pristine self; 1 for garbage."""
     natural: Tensor
     """(N,), 0..1, of photographs; 0 for garbage."""
+    rich: Tensor
+    """(N,), 0..1, of a view's pristine self; 0 for garbage."""
 
 
 class Loss(NamedTuple):
@@ -57,20 +69,26 @@ class Loss(NamedTuple):
     magnitude: Tensor
 
 
-def measure(batch: Batch, naturalness: Naturalness) -> Measured:
+def measure(batch: Batch, usual: Usual) -> Measured:
     """Measure a batch, where its tensors are."""
     views = batch.views.to(torch.float32)
     ladders = len(batch.severities)
     firsts = torch.arange(ladders, device=views.device).repeat_interleave(LADDER) * LADDER
     far = difference(views[firsts], views[: ladders * LADDER])
-    natural = naturalness(features(views), batch.small)
+    natural = usual.natural(features(views), batch.small)
     natural[ladders * LADDER :] = 0
-    return Measured(torch.cat([far, far.new_ones(GARBAGE)]), natural)
+    own = firsts[::LADDER]
+    rich = usual.rich(detail(views[own]), batch.attributes[own], batch.small[own])
+    rich = torch.where(batch.photo[own], rich, (1 + rich) / 2)  # a drawing may be plain
+    rich = rich.repeat_interleave(LADDER)
+    ones = far.new_ones(GARBAGE)
+    return Measured(torch.cat([far, ones]), natural, torch.cat([rich, 0 * ones]))
 
 
 def wanted(batch: Batch, measured: Measured, recipe: Recipe) -> Wanted:
     """The targets of a measured batch."""
-    pairs = all_pairs(batch.faults, measured.difference, batch.attributes, recipe.visible)
+    worth = 1 - recipe.content * (1 - measured.rich)
+    pairs = all_pairs(batch.faults, measured.difference, batch.attributes, worth, recipe.visible)
     pairs[-GARBAGE:, [QUALITY_PAIRS + 1, QUALITY_PAIRS + 3]] = 0.5  # is noise clean, is black sharp
     good = pairs[:, 0]
     blend = recipe.natural * measured.natural + (1 - recipe.natural) * good

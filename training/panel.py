@@ -24,12 +24,12 @@ import pristine
 from distortions import KINDS
 from heldout import HeldOut
 from objective import Recipe
-from train import Run, fit_naturalness, schedule, stream
+from train import Run, fit_usual, schedule, stream
 
 RECIPES = {
-    "natural": Recipe(),
-    "gentle": Recipe(ranks=0.3, visible=0.8, natural=0.7),
-    "known": Recipe(natural=0.0),
+    "rich": Recipe(),
+    "natural": Recipe(content=0.0),
+    "known": Recipe(content=0.0, natural=0.0),
 }
 UNSEEN = (  # one kind or more of each family, unlike those that are left
     "blur.motion",
@@ -62,8 +62,8 @@ def main() -> None:
     files, held = pristine.pictures(given.pristine)
     given.out.mkdir(parents=True, exist_ok=True)
     heldout = HeldOut([pristine.read(path) for path in held], given.workers)
-    data = batches.Batches(batches.load(files), given.seed, given.ladders, tuple(given.sides))
-    natural = fit_naturalness(data, device)
+    data = batches.Batches(*batches.load(files), given.seed, given.ladders, tuple(given.sides))
+    usual = fit_usual(data, device)
     runs = {}
     for name, recipe in RECIPES.items():
         for unseen in (False, True):
@@ -78,7 +78,7 @@ def main() -> None:
     for batch, share in stream(data, 0, given.workers, steps, seconds):
         waited += time.monotonic() - last
         placed = batch.to(device)
-        everything = objective.measure(placed, natural)
+        everything = objective.measure(placed, usual)
         fewer, rows = placed.without(UNSEEN)
         some = objective.Measured(*(values[rows] for values in everything))
         for label, run in runs.items():
@@ -88,7 +88,7 @@ def main() -> None:
             if run.step % 250 == 0:
                 means = dict(zip(objective.Loss._fields, parts.tolist(), strict=True))
                 print(label, run.step, {k: round(v, 4) for k, v in means.items()}, flush=True)
-        step = runs["natural"].step
+        step = runs["rich"].step
         if step % 100 == 0:
             gone = time.monotonic() - begun
             speed = step * size / gone

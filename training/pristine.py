@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from distortions.pixels import Bytes, from_ycc, to_bytes, to_unit, to_ycc
 
 HELD_OUT = "kodak"  # a folder of this name is for validation alone
+ARTWORK = "artwork"  # a folder of this name holds renderings and illustrations
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
 DRAWN = 0.06  # share of crops that are drawings, not photographs
 TRIES = 4  # crops looked at for one with something in it

@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import pristine
 from heldout import HeldOut
 from measures import sharpness
 from naturalness import Naturalness, features
+from richness import Richness, detail
 from tower import Nano
 
 AVERAGE = 0.997  # of the weights, a step
@@ -46,16 +48,15 @@ def main() -> None:
     files, held = pristine.pictures(given.pristine)
     given.out.mkdir(parents=True, exist_ok=True)
     device = torch.device(given.device)
-    data = batches.Batches(batches.load(files), given.seed, given.ladders, tuple(given.sides))
-    natural = fit_naturalness(data, device)
+    data = batches.Batches(*batches.load(files), given.seed, given.ladders, tuple(given.sides))
+    usual = fit_usual(data, device)
     heldout = HeldOut([pristine.read(path) for path in held], given.workers)
     run = Run(given.out, device, given.rate, given.half, objective.Recipe(), given.begin)
     size = given.ladders * batches.LADDER + batches.GARBAGE
     begun, crops, parts = time.monotonic(), 0, []
-    for batch, share in stream(data, run.step, given.workers, given.crops // size, given.seconds):
-        placed = batch.to(device)
-        rate = given.rate * schedule(run.step, share)
-        parts.append(run.learn(placed, objective.measure(placed, natural), rate))
+    drawn = stream(data, run.step, given.workers, given.crops // size, given.seconds)
+    for batch, found, share in measured(drawn, usual, device):
+        parts.append(run.learn(batch, found, given.rate * schedule(run.step, share)))
         crops += size
         if run.step % given.every == 0 or share >= 1:
             speed = crops / (time.monotonic() - begun)
@@ -91,11 +92,32 @@ def stream(
             return
 
 
-def fit_naturalness(data: batches.Batches, device: torch.device) -> Naturalness:
-    """What is natural, of pristine views of every side of a run's pictures, the sharper half."""
+def measured(
+    drawn: Iterator[tuple[batches.Batch, float]], usual: objective.Usual, device: torch.device
+) -> Iterator[tuple[batches.Batch, objective.Measured, float]]:
+    """Batches where the network is, each measured while it learns from the one before."""
+
+    def work(batch: batches.Batch) -> tuple[batches.Batch, objective.Measured]:
+        placed = batch.to(device)
+        return placed, objective.measure(placed, usual)
+
+    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        ahead, last = None, 0.0
+        for batch, share in drawn:
+            job = pool.submit(work, batch)
+            if ahead:
+                yield *ahead.result(), last
+            ahead, last = job, share
+        if ahead:
+            yield *ahead.result(), last
+
+
+def fit_usual(data: batches.Batches, device: torch.device) -> objective.Usual:
+    """What is usual, of pristine views of every side of a run's photographs."""
     rows: list[Tensor] = []
     small: list[Tensor] = []
     sharp: list[Tensor] = []
+    fine: list[Tensor] = []
     number = 0
     while sum(len(flags) for flags in small) < FITTED:
         for side in data.sides:
@@ -107,9 +129,11 @@ def fit_naturalness(data: batches.Batches, device: torch.device) -> Naturalness:
             )
             rows.append(features(pixels.to(torch.float32)))
             sharp.append(sharpness(pixels))
+            fine.append(detail(pixels))
             small.append(torch.tensor([flag for _, flag in found], device=device))
         number += 1
-    return Naturalness(torch.cat(rows), torch.cat(small), torch.cat(sharp))
+    natural = Naturalness(torch.cat(rows), torch.cat(small), torch.cat(sharp))
+    return objective.Usual(natural, Richness(torch.cat(fine), torch.cat(small)))
 
 
 class Run:

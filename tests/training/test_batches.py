@@ -13,7 +13,7 @@ from batches import GARBAGE, LADDER, Batches, garbage
 from magiqa.pictures import views
 
 PICTURES = tuple(recipe.picture(200, 300, seed) for seed in range(3))
-DATA = Batches(PICTURES, seed=4, ladders=3, sides=(64, 96))
+DATA = Batches(PICTURES, (), seed=4, ladders=3, sides=(64, 96))
 
 
 def test_a_batch_is_its_number() -> None:
@@ -21,6 +21,17 @@ def test_a_batch_is_its_number() -> None:
     assert all(torch.equal(a, b) for a, b in zip(first[:-1], again[:-1], strict=True))
     assert first.kinds == again.kinds
     assert first.views.shape != other.views.shape or not torch.equal(first.views, other.views)
+
+
+def test_some_ladders_are_of_artwork(monkeypatch: pytest.MonkeyPatch) -> None:
+    artwork = (np.full((200, 300, 3), (0, 200, 0), np.uint8),)
+    monkeypatch.setattr(pristine, "DRAWN", 0)
+    data = Batches(PICTURES, artwork, seed=4, ladders=50, sides=(32,))
+    batch = data[0]
+    drawn = (~batch.photo).view(-1)[: 50 * LADDER : LADDER]
+    assert 1 <= int(drawn.sum()) <= 20
+    firsts = batch.views[: 50 * LADDER : LADDER][drawn].to(torch.float32)
+    assert (firsts[:, 1] >= firsts[:, 0]).all()  # green it is, whatever its tone
 
 
 def test_ladders_start_pristine_and_get_worse() -> None:

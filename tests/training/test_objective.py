@@ -8,7 +8,8 @@ import recipe
 from batches import GARBAGE, LADDER, Batches
 from magiqa import equations
 from naturalness import Naturalness, features
-from objective import Recipe
+from objective import Recipe, Usual
+from richness import Richness
 from targets import Wanted
 from tower import PAIRS, Nano
 
@@ -63,13 +64,17 @@ def test_descent_teaches_all_three_scores() -> None:
 
 def test_a_batch_is_measured_once_for_every_recipe() -> None:
     pictures = tuple(recipe.picture(150, 200, seed) for seed in range(2))
-    batch = Batches(pictures, seed=1, ladders=3, sides=(64,))[0]
+    batch = Batches(pictures, (), seed=1, ladders=3, sides=(64,))[0]
     rows = features(torch.rand(200, 3, 32, 32) * 255)
     small = torch.arange(200) % 2 == 0
-    measured = objective.measure(batch, Naturalness(rows, small, torch.rand(200)))
+    usual = Usual(Naturalness(rows, small, torch.rand(200)), Richness(torch.rand(200), small))
+    measured = objective.measure(batch, usual)
     assert measured.difference[: 3 * LADDER : LADDER].tolist() == pytest.approx([0] * 3, abs=1e-6)
     assert (measured.difference[-GARBAGE:] == 1).all()
     assert (measured.natural[-GARBAGE:] == 0).all()
+    assert (measured.rich[-GARBAGE:] == 0).all()
+    rich = measured.rich[: 3 * LADDER].view(3, LADDER)
+    assert (rich == rich[:, :1]).all()  # of the pristine view, whatever was done to it
 
     known = objective.wanted(batch, measured, Recipe(natural=0))
     assert torch.equal(known.magnitude, known.pairs[:, 0])

@@ -15,7 +15,7 @@ import train
 from batches import Batches
 from objective import Measured, Recipe
 
-DATA = Batches(tuple(recipe.picture(120, 150, seed) for seed in range(2)), 1, 1, (64,))
+DATA = Batches(tuple(recipe.picture(120, 150, seed) for seed in range(2)), (), 1, 1, (64,))
 
 
 def started(out: Path) -> train.Run:
@@ -25,7 +25,8 @@ def started(out: Path) -> train.Run:
 def learn(run: train.Run, number: int) -> None:
     batch = DATA[number]
     count = len(batch.views)
-    run.learn(batch, Measured(torch.linspace(0, 1, count), torch.linspace(1, 0, count)), 1e-3)
+    falling = torch.linspace(1, 0, count)
+    run.learn(batch, Measured(torch.linspace(0, 1, count), falling, falling), 1e-3)
 
 
 def test_a_resumed_run_is_the_run(tmp_path: Path) -> None:
