@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import CHECKPOINTS
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import recipe
 from magiqa import Failure, PictureError, Scorer, Settings, SettingsError
@@ -20,11 +23,14 @@ from magiqa.clip.onnx_engine import OnnxEncoder
 from magiqa.clip.torch_engine import (
     ImageTower,
     TorchEncoder,
+    cut_windows,
     ieee_convolutions,
     is_out_of_memory,
     micro_batch_of,
 )
 from magiqa.clip.weights import Checkpoint
+from magiqa.pictures import views
+from magiqa.settings import Coverage
 
 VIEWS = np.random.default_rng(0).uniform(0, 255, (3, 3, 224, 224)).astype(np.float32)
 SIZES = [(224, 224), (260, 300), (480, 225), (100, 640), (1, 1), (384, 512)]
@@ -193,12 +199,46 @@ def test_more_views_at_once_on_a_gpu() -> None:
 
 def test_pixels_of_any_layout_are_placed(checkpoint: Path) -> None:
     encoder = TorchEncoder(Checkpoint(checkpoint, ""))
-    pixels = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
+    decoded = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+    pixels = np.moveaxis(decoded, -1, 0)
     fixed = pixels.copy()
     fixed.flags.writeable = False
     for array in (pixels, fixed, pixels[:, ::-1], pixels.transpose(0, 2, 1)):
         np.testing.assert_array_equal(encoder.place(array).numpy(), array)
-    assert encoder.place(pixels).data_ptr() == pixels.ctypes.data  # no copy on a CPU
+    planes = pixels.copy()
+    for array in (pixels, planes):
+        assert encoder.place(array).data_ptr() == array.ctypes.data  # no copy on a CPU
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    width=st.integers(224, 700),
+    height=st.integers(224, 500),
+    coverage=st.sampled_from(["paper", "full"]),
+    begin=st.integers(0, 5),
+)
+def test_windows_are_cut_row_by_row(
+    width: int, height: int, coverage: Coverage, begin: int
+) -> None:
+    picture = np.moveaxis(recipe.picture(height, width, 0), -1, 0)
+    boxes = views.boxes(width, height, coverage)[begin:-1]  # a micro-batch may begin anywhere
+    expected, found = (np.zeros((len(boxes), 3, 224, 224), np.float32) for _ in range(2))
+    views.cut(expected, picture, boxes)
+    with Copies() as copies:  # type: ignore[no-untyped-call]
+        cut_windows(torch.from_numpy(found), torch.from_numpy(picture), boxes)
+    np.testing.assert_array_equal(found, expected)
+    rows = len({box[1] for box in boxes})
+    assert copies.count <= rows * (2 if coverage == "full" else 1)
+
+
+class Copies(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts copies."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func is torch.ops.aten.copy_.default
+        return func(*args, **(kwargs or {}))
 
 
 def test_tf32_is_off_inside_and_as_it_was_outside(monkeypatch: pytest.MonkeyPatch) -> None:
