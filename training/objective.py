@@ -21,7 +21,7 @@ from tower import QUALITY_PAIRS
 SETTINGS = Settings()  # the paper's fusion constants
 MAGNITUDE_RANGE = (0.25, 1.0)  # the magnitude cue's targets: it is fused with a similarity in 0..1
 SOFTNESS = 0.05  # of a rank: this much difference between two scores is clear
-APART = 0.03  # of a step: two targets nearer than this have no order
+APART = 0.01  # of a step: two targets nearer than this have no order
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,18 +143,21 @@ KINDS: dict[str, Kind] = {
 """Every distortion by family and name."""
 
 SHARES = {
-    "structure": 0.1,
+    "structure": 0.08,
     "colour": 0.05,
-    "blur": 0.17,
+    "blur": 0.26,
     "tone": 0.08,
-    "noise": 0.17,
-    "camera": 0.1,
+    "noise": 0.16,
+    "camera": 0.08,
     "ringing": 0.05,
-    "rescaling": 0.15,
-    "compression": 0.13,
+    "rescaling": 0.12,
+    "compression": 0.12,
 }
 """How often each family is drawn, in the order in which a mixture is applied: the scene, the lens,
 the sensor, the camera, the web."""
+
+OFTEN = {"blur.partial": 3.0, "blur.motion": 2.0}
+"""Kinds that are harder to rank are drawn more often than the others of their family."""
 
 
 def distort(picture: Bytes, kind: str, severity: float, seed: int) -> Bytes:
@@ -166,7 +169,9 @@ def mixture(rng: np.random.Generator, count: int) -> list[str]:
     """So many kinds of different families, in the order of a camera and web pipeline."""
     order = list(SHARES)
     families = rng.choice(order, size=count, replace=False, p=list(SHARES.values()))
-    return [
-        str(rng.choice([name for name in KINDS if KINDS[name].family == family]))
-        for family in sorted(families, key=order.index)
-    ]
+    found = []
+    for family in sorted(families, key=order.index):
+        names = [name for name in KINDS if KINDS[name].family == family]
+        often = np.array([OFTEN.get(name, 1.0) for name in names])
+        found.append(str(rng.choice(names, p=often / often.sum())))
+    return found
