@@ -172,8 +172,6 @@ def garbage(side: int, rng: np.random.Generator) -> Bytes:
     return np.clip(np.broadcast_to(colour + ramp, shape), 0, 255).astype(np.uint8)
 
 
-def load(files: list[Path]) -> tuple[tuple[Bytes, ...], tuple[Bytes, ...]]:
-    """The photographs and the artworks of a run, in memory."""
-    artworks = [path for path in files if pristine.ARTWORK in path.parts]
-    photographs = [path for path in files if path not in artworks]
-    return tuple(map(pristine.read, photographs)), tuple(map(pristine.read, artworks))
+def load(files: list[Path]) -> tuple[Bytes, ...]:
+    """Pictures in memory."""
+    return tuple(map(pristine.read, files))

@@ -38,7 +38,7 @@ def main() -> None:
     """Score every held-out picture at every level of every distortion."""
     given = _arguments()
     scorer = Scorer(weights=given.weights, threads=given.threads)
-    _, held = pristine.pictures(given.pristine)
+    _, _, held = pristine.pictures(given.pristine)
     pictures = [pristine.read(path) for path in held[: given.pictures]]
     kinds = [name for name in KINDS if not given.families or KINDS[name].family in given.families]
     found = judge(scorer, pictures, kinds)

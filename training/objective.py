@@ -12,9 +12,9 @@ from torch import Tensor
 from batches import GARBAGE, LADDER, Batch
 from magiqa import equations
 from magiqa.settings import Settings
-from measures import difference
+from measures import difference, sharpness
 from naturalness import Naturalness, features
-from richness import Richness, detail
+from richness import Richness
 from targets import Wanted, all_pairs
 from tower import QUALITY_PAIRS
 
@@ -78,7 +78,7 @@ def measure(batch: Batch, usual: Usual) -> Measured:
     natural = usual.natural(features(views), batch.small)
     natural[ladders * LADDER :] = 0
     own = firsts[::LADDER]
-    rich = usual.rich(detail(views[own]), batch.attributes[own], batch.small[own])
+    rich = usual.rich(sharpness(views[own]), batch.attributes[own], batch.small[own])
     rich = torch.where(batch.photo[own], rich, (1 + rich) / 2)  # a drawing may be plain
     rich = rich.repeat_interleave(LADDER)
     ones = far.new_ones(GARBAGE)

@@ -59,10 +59,11 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     torch.backends.cudnn.allow_tf32 = False  # measures subtract squares; the tower has --half
     device = torch.device(given.device)
-    files, held = pristine.pictures(given.pristine)
+    photographs, artworks, held = map(batches.load, pristine.pictures(given.pristine))
     given.out.mkdir(parents=True, exist_ok=True)
-    heldout = HeldOut([pristine.read(path) for path in held], given.workers)
-    data = batches.Batches(*batches.load(files), given.seed, given.ladders, tuple(given.sides))
+    heldout = HeldOut(held, given.workers)
+    sides = tuple(given.sides)
+    data = batches.Batches(photographs, artworks, given.seed, given.ladders, sides)
     usual = fit_usual(data, device)
     runs = {}
     for name, recipe in RECIPES.items():

@@ -16,17 +16,23 @@ DRAWN = 0.06  # share of crops that are drawings, not photographs
 TRIES = 4  # crops looked at for one with something in it
 
 
-def pictures(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Files under a folder in order: those to train on, those held out (in `kodak`)."""
+def pictures(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """Files under a folder in order: photographs and artworks to train on, those held out.
+
+    Artworks lie in a folder `artwork`, what is held out in `kodak`.
+    """
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    held = [path for path in files if HELD_OUT in path.relative_to(folder).parts]
-    train = [path for path in files if path not in held]
+    held, artworks = (
+        [path for path in files if name in path.relative_to(folder).parts]
+        for name in (HELD_OUT, ARTWORK)
+    )
+    train = [path for path in files if path not in held and path not in artworks]
     if not train or not held:
         raise SystemExit(
             f"{folder} - {len(train)} pictures to train on and {len(held)} held out - give a "
             f"folder that has pictures and a folder '{HELD_OUT}' with others"
         )
-    return train, held
+    return train, artworks, held
 
 
 def read(path: Path) -> Bytes:

@@ -82,7 +82,7 @@ def all_pairs(
     shown = bad * (overall / bad[:, 0].clamp(min=1e-6))[:, None]
     spilt = torch.maximum(shown.clamp(max=1), SPILL * overall[:, None])
     quality = 1 - torch.cat([overall[:, None], spilt[:, 1:]], dim=1)
-    quality = torch.cat([quality[:, :4] * worth[:, None], quality[:, 4:]], dim=1)
+    quality[:, :4] *= worth[:, None]  # all but noise-free
     clean, sharp = (1 - shown[:, at].clamp(max=1) for at in (4, 1))
     own = FLOOR + (1 - 2 * FLOOR) * torch.stack([clean, sharp], dim=1)
     brightness, colourfulness, contrast = attributes.unbind(dim=1)

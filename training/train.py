@@ -28,7 +28,7 @@ import pristine
 from heldout import HeldOut
 from measures import sharpness
 from naturalness import Naturalness, features
-from richness import Richness, detail
+from richness import Richness
 from tower import Nano
 
 AVERAGE = 0.997  # of the weights, a step
@@ -45,12 +45,13 @@ def main() -> None:
     torch.manual_seed(given.seed)
     torch.set_num_threads(given.threads)
     torch.backends.cudnn.allow_tf32 = False  # measures subtract squares; the tower has --half
-    files, held = pristine.pictures(given.pristine)
+    photographs, artworks, held = map(batches.load, pristine.pictures(given.pristine))
     given.out.mkdir(parents=True, exist_ok=True)
     device = torch.device(given.device)
-    data = batches.Batches(*batches.load(files), given.seed, given.ladders, tuple(given.sides))
+    sides = tuple(given.sides)
+    data = batches.Batches(photographs, artworks, given.seed, given.ladders, sides)
     usual = fit_usual(data, device)
-    heldout = HeldOut([pristine.read(path) for path in held], given.workers)
+    heldout = HeldOut(held, given.workers)
     run = Run(given.out, device, given.rate, given.half, objective.Recipe(), given.begin)
     size = given.ladders * batches.LADDER + batches.GARBAGE
     begun, crops, parts = time.monotonic(), 0, []
@@ -117,7 +118,6 @@ def fit_usual(data: batches.Batches, device: torch.device) -> objective.Usual:
     rows: list[Tensor] = []
     small: list[Tensor] = []
     sharp: list[Tensor] = []
-    fine: list[Tensor] = []
     number = 0
     while sum(len(flags) for flags in small) < FITTED:
         for side in data.sides:
@@ -129,11 +129,12 @@ def fit_usual(data: batches.Batches, device: torch.device) -> objective.Usual:
             )
             rows.append(features(pixels.to(torch.float32)))
             sharp.append(sharpness(pixels))
-            fine.append(detail(pixels))
             small.append(torch.tensor([flag for _, flag in found], device=device))
         number += 1
-    natural = Naturalness(torch.cat(rows), torch.cat(small), torch.cat(sharp))
-    return objective.Usual(natural, Richness(torch.cat(fine), torch.cat(small)))
+    which, how_sharp = torch.cat(small), torch.cat(sharp)
+    return objective.Usual(
+        Naturalness(torch.cat(rows), which, how_sharp), Richness(how_sharp, which)
+    )
 
 
 class Run:

@@ -87,12 +87,14 @@ def test_crops_have_the_asked_size_also_of_small_pictures() -> None:
     assert pristine.drawing(90, 70, rng).shape == (70, 90, 3)
 
 
-def test_kodak_is_held_out(tmp_path: Path) -> None:
-    for folder in ("kodak", "more"):
-        (tmp_path / folder).mkdir()
+def test_kodak_is_held_out_and_artwork_apart(tmp_path: Path) -> None:
+    tmp_path /= "artwork"  # what the folder itself is called says nothing
+    for folder in ("artwork", "kodak", "more"):
+        (tmp_path / folder).mkdir(parents=True)
         Image.fromarray(PICTURES[0]).save(tmp_path / folder / "a.png")
-    train, held = pristine.pictures(tmp_path)
-    assert train == [tmp_path / "more" / "a.png"]
+    photographs, artworks, held = pristine.pictures(tmp_path)
+    assert photographs == [tmp_path / "more" / "a.png"]
+    assert artworks == [tmp_path / "artwork" / "a.png"]
     assert held == [tmp_path / "kodak" / "a.png"]
 
 

@@ -46,3 +46,10 @@ def test_luma_by_hand() -> None:
 def test_a_blurred_view_is_less_sharp() -> None:
     sharp, soft = measures.sharpness(tensor(PHOTO, distort(PHOTO, "blur.gaussian", 0.5, 0)))
     assert soft < 0.7 * sharp
+
+
+def test_sharpness_is_the_mean_gradient() -> None:
+    stripes = torch.zeros(1, 3, 8, 8)
+    stripes[..., ::2] = 255
+    assert measures.sharpness(stripes).item() == pytest.approx(1, abs=1e-5)
+    assert measures.sharpness(torch.zeros(1, 3, 8, 8)).item() == 0

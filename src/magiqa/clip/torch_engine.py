@@ -145,23 +145,17 @@ class TorchEncoder:
         self.engine = f"torch {torch.__version__} {device} {dtype}"
 
     def place(self, array: NDArray[Any]) -> Tensor:
-        """An array where views are cut and encoded: shared on a CPU, else copied to the device.
-
-        A picture (3, H, W) whose colours lie together is copied so.
-        """
-        together = array.ndim == 3 and np.moveaxis(array, 0, -1).flags.c_contiguous
-        array = np.moveaxis(array, 0, -1) if together else array
+        """An array where views are cut and encoded: shared on a CPU, else copied to the device."""
         tensor = torch.from_numpy(np.require(array, requirements=["C", "W"]))
-        tensor = tensor.permute(2, 0, 1) if together else tensor
         if self._cuts is None:
             return tensor.to(self.device)
         with torch.cuda.stream(self._cuts):  # from pinned memory the copy waits, not the caller
             return tensor.pin_memory().to(self.device, non_blocking=True)
 
     def cut(self, out: Tensor, picture: Tensor, cuts: Sequence[Cut]) -> None:
-        """`views.cut` where `place` puts things, in few operations: each takes Python's lock.
+        """`views.cut` where `place` puts things, in few operations, for each takes Python's lock.
 
-        A thumbnail is one of a GPU, not forty small ones.
+        A thumbnail is one operation of a GPU, not forty small ones.
         """
         with torch.cuda.stream(self._cuts):
             boxes = [box for box in cuts if box is not None]
