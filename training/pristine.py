@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ def pictures(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
 
     Artworks lie in a folder `artwork`, what is held out in `kodak`.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    # os.walk, for rglob passes linked folders by, and data sets are often linked
+    found = (Path(at, name) for at, _, names in os.walk(folder, followlinks=True) for name in names)
+    files = sorted(path for path in found if path.suffix.lower() in SUFFIXES)
     held, artworks = (
         [path for path in files if name in path.relative_to(folder).parts]
         for name in (HELD_OUT, ARTWORK)

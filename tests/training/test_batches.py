@@ -98,6 +98,16 @@ def test_kodak_is_held_out_and_artwork_apart(tmp_path: Path) -> None:
     assert held == [tmp_path / "kodak" / "a.png"]
 
 
+def test_linked_folders_are_looked_into(tmp_path: Path) -> None:
+    for folder in ("elsewhere/more", "elsewhere/kodak", "here"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("more", "kodak"):
+        Image.fromarray(PICTURES[0]).save(tmp_path / "elsewhere" / name / "a.png")
+        (tmp_path / "here" / name).symlink_to(tmp_path / "elsewhere" / name)
+    here = tmp_path / "here"
+    assert pristine.pictures(here) == ([here / "more" / "a.png"], [], [here / "kodak" / "a.png"])
+
+
 def test_a_folder_without_held_out_pictures_is_refused(tmp_path: Path) -> None:
     Image.fromarray(PICTURES[0]).save(tmp_path / "a.png")
     with pytest.raises(SystemExit, match="1 pictures to train on and 0 held out"):
