@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import save as to_bytes
 
 from magiqa.clip.anchors import load_anchors
 from magiqa.clip.weights import Checkpoint
@@ -35,7 +35,8 @@ def save(nano: Nano, path: Path) -> None:
         at += count
     tensors["logit_scale"] = nano.logit_scale.detach().numpy().astype(np.float32)
     prompts = json.dumps({preset: PRESETS[preset] for preset in PRESET_NAMES})
-    save_file(tensors, path, metadata={"format": "pt", "prompts": prompts})
+    # save_file would let nobody but its owner read it
+    path.write_bytes(to_bytes(tensors, metadata={"format": "pt", "prompts": prompts}))
 
 
 def load(path: Path) -> Nano:
