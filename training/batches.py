@@ -21,7 +21,10 @@ from distortions.pixels import Bytes
 
 LADDER = 5  # views of one picture, pristine first, each worse than the one before
 GARBAGE = 2  # views a batch of no picture at all
-STEPS = ((0.05, 0.3), (0.2, 0.5), (0.45, 0.75), (0.7, 1.0))  # severity of the worse ones
+STEPS = (  # severity of the worse ones: over the whole range, or its upper half alone
+    ((0.05, 0.3), (0.2, 0.5), (0.45, 0.75), (0.7, 1.0)),
+    ((0.35, 0.55), (0.55, 0.7), (0.7, 0.85), (0.85, 1.0)),
+)
 THUMBNAILS = 0.25  # share of ladders that see a larger picture's thumbnail
 ARTWORKS = 0.12  # share of ladders of artwork, where there is any
 
@@ -143,7 +146,7 @@ class Batches:
         if len(kinds) == 1:
             shares = {kinds[0]: 1.0}
         seeds = [int(seed) for seed in rng.integers(0, 2**31, len(kinds))]
-        steps = [0.0, *sorted(float(rng.uniform(*step)) for step in STEPS)]
+        steps = [0.0, *sorted(float(rng.uniform(*step)) for step in STEPS[rng.integers(2)])]
         views, rows = [], []
         for step in steps:
             found = base

@@ -12,16 +12,15 @@ from torch import Tensor
 from batches import GARBAGE, LADDER, Batch
 from magiqa import equations
 from magiqa.settings import Settings
-from measures import difference, sharpness
+from measures import difference
 from naturalness import Naturalness, features
-from richness import Richness
 from targets import Wanted, all_pairs
 from tower import QUALITY_PAIRS
 
 SETTINGS = Settings()  # the paper's fusion constants
 MAGNITUDE_RANGE = (0.25, 1.0)  # the magnitude cue's targets: it is fused with a similarity in 0..1
 SOFTNESS = 0.05  # of a rank: this much difference between two scores is clear
-APART = 0.01  # of a step: two targets nearer than this have no order
+APART = 0.01  # of a step: two targets or severities nearer than this have no order
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +31,10 @@ class Recipe:
     """Share of a fault that is read off the view, the rest off the severity."""
     natural: float = 0.5
     """Share of the magnitude's target that is how natural the view is, the rest how good."""
-    content: float = 0.5
-    """Share of how good an undamaged view is that is its richness, the rest is given."""
     attributes: float = 2.0
-    ranks: float = 1.0
+    ranks: float = 2.0
     agreement: float = 0.5
     magnitude: float = 2.0
-
-
-class Usual(NamedTuple):
-    """What pristine views are like."""
-
-    natural: Naturalness
-    rich: Richness
 
 
 class Measured(NamedTuple):
@@ -54,8 +44,6 @@ class Measured(NamedTuple):
     """(N,), 0..1: how far a view is from its pristine self; 1 for garbage."""
     natural: Tensor
     """(N,), 0..1, of photographs; 0 for garbage."""
-    rich: Tensor
-    """(N,), 0..1, of a view's pristine self; 0 for garbage."""
 
 
 class Loss(NamedTuple):
@@ -69,26 +57,20 @@ class Loss(NamedTuple):
     magnitude: Tensor
 
 
-def measure(batch: Batch, usual: Usual) -> Measured:
+def measure(batch: Batch, naturalness: Naturalness) -> Measured:
     """Measure a batch, where its tensors are."""
     views = batch.views.to(torch.float32)
     ladders = len(batch.severities)
     firsts = torch.arange(ladders, device=views.device).repeat_interleave(LADDER) * LADDER
     far = difference(views[firsts], views[: ladders * LADDER])
-    natural = usual.natural(features(views), batch.small)
+    natural = naturalness(features(views), batch.small)
     natural[ladders * LADDER :] = 0
-    own = firsts[::LADDER]
-    rich = usual.rich(sharpness(views[own]), batch.attributes[own], batch.small[own])
-    rich = torch.where(batch.photo[own], rich, (1 + rich) / 2)  # a drawing may be plain
-    rich = rich.repeat_interleave(LADDER)
-    ones = far.new_ones(GARBAGE)
-    return Measured(torch.cat([far, ones]), natural, torch.cat([rich, 0 * ones]))
+    return Measured(torch.cat([far, far.new_ones(GARBAGE)]), natural)
 
 
 def wanted(batch: Batch, measured: Measured, recipe: Recipe) -> Wanted:
     """The targets of a measured batch."""
-    worth = 1 - recipe.content * (1 - measured.rich)
-    pairs = all_pairs(batch.faults, measured.difference, batch.attributes, worth, recipe.visible)
+    pairs = all_pairs(batch.faults, measured.difference, batch.attributes, recipe.visible)
     pairs[-GARBAGE:, [QUALITY_PAIRS + 1, QUALITY_PAIRS + 3]] = 0.5  # is noise clean, is black sharp
     good = pairs[:, 0]
     blend = recipe.natural * measured.natural + (1 - recipe.natural) * good
@@ -98,9 +80,12 @@ def wanted(batch: Batch, measured: Measured, recipe: Recipe) -> Wanted:
 
 
 def loss(
-    F: Tensor, anchors: Tensor, logit_scale: Any, wanted: Wanted, ladders: int, recipe: Recipe
+    F: Tensor, anchors: Tensor, logit_scale: Any, wanted: Wanted, severities: Tensor, recipe: Recipe
 ) -> Loss:
-    """Of embeddings F (N, D), ladder by ladder and garbage last, and their targets."""
+    """Of embeddings F (N, D), ladder by ladder and garbage last, and their targets.
+
+    `severities` (ladders, LADDER) are the known order: it goes on where targets saturate.
+    """
     pairs = equations.pair_probabilities(F, anchors, logit_scale)
     cross = nn_f.binary_cross_entropy(pairs, wanted.pairs, reduction="none")
     entropy = nn_f.binary_cross_entropy(wanted.pairs, wanted.pairs, reduction="none")
@@ -114,9 +99,8 @@ def loss(
         (cues.score, (good + wanted.magnitude) / 2),
     )
     agreement = sum((1 - correlation(*each) for each in both), F.new_zeros(())) / 3
-    # of the fused score the known order along a ladder is asked, whatever is natural
-    ordered = (*both[:2], (cues.score, good))
-    ranks = sum((ladder_ranks(*each, ladders) for each in ordered), F.new_zeros(())) / 3
+    ladders, known = len(severities), -severities.flatten()
+    ranks = sum((ladder_ranks(cue, known, ladders) for cue, _ in both), F.new_zeros(())) / 3
     columns = range(QUALITY_PAIRS, pairs.shape[1])
     own = (ladder_ranks(pairs[:, at], wanted.pairs[:, at], ladders) for at in columns)
     ranks = ranks + sum(own, F.new_zeros(())) / len(columns) / 3

@@ -24,12 +24,11 @@ import pristine
 from distortions import KINDS
 from heldout import HeldOut
 from objective import Recipe
-from train import Run, fit_usual, schedule, stream
+from train import Run, fit_naturalness, schedule, stream
 
 RECIPES = {
-    "rich": Recipe(),
-    "natural": Recipe(content=0.0),
-    "known": Recipe(content=0.0, natural=0.0),
+    "natural": Recipe(),
+    "known": Recipe(natural=0.0),
 }
 UNSEEN = (  # one kind or more of each family, unlike those that are left
     "blur.motion",
@@ -64,7 +63,7 @@ def main() -> None:
     heldout = HeldOut(held, given.workers)
     sides = tuple(given.sides)
     data = batches.Batches(photographs, artworks, given.seed, given.ladders, sides)
-    usual = fit_usual(data, device)
+    naturalness = fit_naturalness(data, device)
     runs = {}
     for name, recipe in RECIPES.items():
         for unseen in (False, True):
@@ -79,7 +78,7 @@ def main() -> None:
     for batch, share in stream(data, 0, given.workers, steps, seconds):
         waited += time.monotonic() - last
         placed = batch.to(device)
-        everything = objective.measure(placed, usual)
+        everything = objective.measure(placed, naturalness)
         fewer, rows = placed.without(UNSEEN)
         some = objective.Measured(*(values[rows] for values in everything))
         for label, run in runs.items():
@@ -89,7 +88,7 @@ def main() -> None:
             if run.step % 250 == 0:
                 means = dict(zip(objective.Loss._fields, parts.tolist(), strict=True))
                 print(label, run.step, {k: round(v, 4) for k, v in means.items()}, flush=True)
-        step = runs["rich"].step
+        step = runs["natural"].step
         if step % 100 == 0:
             gone = time.monotonic() - begun
             speed = step * size / gone

@@ -67,22 +67,19 @@ def attributes(view: Bytes) -> Floats:
     return np.asarray(FLOOR + (1 - 2 * FLOOR) / (1 + np.exp(-np.array(measured))), np.float32)
 
 
-def all_pairs(
-    faults: Tensor, difference: Tensor, attributes: Tensor, worth: Tensor, visible: float
-) -> Tensor:
+def all_pairs(faults: Tensor, difference: Tensor, attributes: Tensor, visible: float) -> Tensor:
     """Targets (N, pairs): the quality pairs, then the attribute presets in their order.
 
-    Of `faults` (N, 6), how far the views are from their pristine selves (N,), `attributes` (N, 3)
-    and what the views are worth undamaged (N,), 0..1. `visible` is the share of a fault that is
-    read off the view, the rest off the severity: a fault that does not show in this view, or in
-    its thumbnail, is little of a fault here.
+    Of `faults` (N, 6), how far the views are from their pristine selves (N,), 0..1, and
+    `attributes` (N, 3). `visible` is the share of a fault that is read off the view, the rest off
+    the severity: a fault that does not show in this view, or in its thumbnail, is little of a fault
+    here.
     """
     bad, worst = faults[:, :5], faults[:, 5]
     overall = visible * worst * difference + (1 - visible) * bad[:, 0]
     shown = bad * (overall / bad[:, 0].clamp(min=1e-6))[:, None]
     spilt = torch.maximum(shown.clamp(max=1), SPILL * overall[:, None])
     quality = 1 - torch.cat([overall[:, None], spilt[:, 1:]], dim=1)
-    quality[:, :4] *= worth[:, None]  # all but noise-free
     clean, sharp = (1 - shown[:, at].clamp(max=1) for at in (4, 1))
     own = FLOOR + (1 - 2 * FLOOR) * torch.stack([clean, sharp], dim=1)
     brightness, colourfulness, contrast = attributes.unbind(dim=1)

@@ -28,7 +28,6 @@ import pristine
 from heldout import HeldOut
 from measures import sharpness
 from naturalness import Naturalness, features
-from richness import Richness
 from tower import Nano
 
 AVERAGE = 0.997  # of the weights, a step
@@ -50,13 +49,13 @@ def main() -> None:
     device = torch.device(given.device)
     sides = tuple(given.sides)
     data = batches.Batches(photographs, artworks, given.seed, given.ladders, sides)
-    usual = fit_usual(data, device)
+    naturalness = fit_naturalness(data, device)
     heldout = HeldOut(held, given.workers)
     run = Run(given.out, device, given.rate, given.half, objective.Recipe(), given.begin)
     size = given.ladders * batches.LADDER + batches.GARBAGE
     begun, crops, parts = time.monotonic(), 0, []
     drawn = stream(data, run.step, given.workers, given.crops // size, given.seconds)
-    for batch, found, share in measured(drawn, usual, device):
+    for batch, found, share in measured(drawn, naturalness, device):
         parts.append(run.learn(batch, found, given.rate * schedule(run.step, share)))
         crops += size
         if run.step % given.every == 0 or share >= 1:
@@ -94,13 +93,13 @@ def stream(
 
 
 def measured(
-    drawn: Iterator[tuple[batches.Batch, float]], usual: objective.Usual, device: torch.device
+    drawn: Iterator[tuple[batches.Batch, float]], naturalness: Naturalness, device: torch.device
 ) -> Iterator[tuple[batches.Batch, objective.Measured, float]]:
     """Batches where the network is, each measured while it learns from the one before."""
 
     def work(batch: batches.Batch) -> tuple[batches.Batch, objective.Measured]:
         placed = batch.to(device)
-        return placed, objective.measure(placed, usual)
+        return placed, objective.measure(placed, naturalness)
 
     with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         ahead, last = None, 0.0
@@ -113,8 +112,8 @@ def measured(
             yield *ahead.result(), last
 
 
-def fit_usual(data: batches.Batches, device: torch.device) -> objective.Usual:
-    """What is usual, of pristine views of every side of a run's photographs."""
+def fit_naturalness(data: batches.Batches, device: torch.device) -> Naturalness:
+    """What is natural, of pristine views of every side of a run's photographs."""
     rows: list[Tensor] = []
     small: list[Tensor] = []
     sharp: list[Tensor] = []
@@ -131,10 +130,7 @@ def fit_usual(data: batches.Batches, device: torch.device) -> objective.Usual:
             sharp.append(sharpness(pixels))
             small.append(torch.tensor([flag for _, flag in found], device=device))
         number += 1
-    which, how_sharp = torch.cat(small), torch.cat(sharp)
-    return objective.Usual(
-        Naturalness(torch.cat(rows), which, how_sharp), Richness(how_sharp, which)
-    )
+    return Naturalness(torch.cat(rows), torch.cat(small), torch.cat(sharp))
 
 
 class Run:
@@ -183,7 +179,7 @@ class Run:
             self.nano.anchors,
             self.nano.logit_scale.exp(),
             objective.wanted(batch, measured, self.recipe),
-            len(batch.severities),
+            batch.severities,
             self.recipe,
         )
         self.optimiser.zero_grad()

@@ -8,8 +8,7 @@ import recipe
 from batches import GARBAGE, LADDER, Batches
 from magiqa import equations
 from naturalness import Naturalness, features
-from objective import Recipe, Usual
-from richness import Richness
+from objective import Recipe
 from targets import Wanted
 from tower import PAIRS, Nano
 
@@ -44,16 +43,19 @@ def test_descent_teaches_all_three_scores() -> None:
     nano = Nano()
     targets = torch.linspace(0.95, 0.05, LADDER)[:, None].repeat(2, len(PAIRS))
     wanted = Wanted(targets, targets[:, 0])
+    severities = torch.linspace(0, 1, LADDER).repeat(2, 1)
     F = torch.randn(2 * LADDER, 128, requires_grad=True)
     optimiser = torch.optim.Adam([F, *nano.parameters()], lr=0.03)
     for _ in range(150):
-        found = objective.loss(F, nano.anchors, nano.logit_scale.exp(), wanted, 2, Recipe())
+        scale = nano.logit_scale.exp()
+        found = objective.loss(F, nano.anchors, scale, wanted, severities, Recipe())
         optimiser.zero_grad()
         found.total.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
-    scale = float(nano.logit_scale.detach().exp())
-    cues = equations.cues(F, nano.anchors[:5], scale, objective.SETTINGS)
+    cues = equations.cues(
+        F, nano.anchors[:5], float(nano.logit_scale.detach().exp()), objective.SETTINGS
+    )
     for cue in (cues.similarity, cues.magnitude, cues.score):
         ladders = cue.detach().view(2, LADDER)
         assert (ladders.diff(dim=1) < 0).all()
@@ -62,19 +64,32 @@ def test_descent_teaches_all_three_scores() -> None:
     assert cues.magnitude.tolist() == pytest.approx(aim.tolist(), abs=0.08)
 
 
+def test_scores_are_ranked_where_targets_saturate() -> None:
+    torch.manual_seed(0)
+    nano = Nano()
+    targets = torch.tensor([0.9, 0.5, 0.1, 0.1, 0.1])[:, None].repeat(1, len(PAIRS))
+    wanted = Wanted(targets, targets[:, 0])
+    F = torch.randn(LADDER, 128)
+    severities = torch.linspace(0, 1, LADDER)[None]
+    anchors, scale = nano.anchors.detach(), 10.0
+    score = equations.cues(F, anchors[:5], scale, objective.SETTINGS).score
+    last = [score[:2].argsort(descending=True), 2 + score[2:].argsort(descending=True)]
+    right, wrong = (
+        objective.loss(F[torch.cat([last[0], end])], anchors, scale, wanted, severities, Recipe())
+        for end in (last[1], last[1].flip(0))
+    )
+    assert right.ranks < wrong.ranks
+
+
 def test_a_batch_is_measured_once_for_every_recipe() -> None:
     pictures = tuple(recipe.picture(150, 200, seed) for seed in range(2))
     batch = Batches(pictures, (), seed=1, ladders=3, sides=(64,))[0]
     rows = features(torch.rand(200, 3, 32, 32) * 255)
     small = torch.arange(200) % 2 == 0
-    usual = Usual(Naturalness(rows, small, torch.rand(200)), Richness(torch.rand(200), small))
-    measured = objective.measure(batch, usual)
+    measured = objective.measure(batch, Naturalness(rows, small, torch.rand(200)))
     assert measured.difference[: 3 * LADDER : LADDER].tolist() == pytest.approx([0] * 3, abs=1e-6)
     assert (measured.difference[-GARBAGE:] == 1).all()
     assert (measured.natural[-GARBAGE:] == 0).all()
-    assert (measured.rich[-GARBAGE:] == 0).all()
-    rich = measured.rich[: 3 * LADDER].view(3, LADDER)
-    assert (rich == rich[:, :1]).all()  # of the pristine view, whatever was done to it
 
     known = objective.wanted(batch, measured, Recipe(natural=0))
     assert torch.equal(known.magnitude, known.pairs[:, 0])

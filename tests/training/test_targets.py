@@ -9,14 +9,10 @@ from distortions import KINDS
 from tower import PAIRS
 
 
-def pairs(
-    severities: dict[str, float], difference: float, visible: float = 0.5, worth: float = 1.0
-) -> list[float]:
+def pairs(severities: dict[str, float], difference: float, visible: float = 0.5) -> list[float]:
     faults = torch.from_numpy(targets.faults(severities))[None]
     attributes = torch.tensor([[0.2, 0.3, 0.4]])
-    found = targets.all_pairs(
-        faults, torch.tensor([difference]), attributes, torch.tensor([worth]), visible
-    )
+    found = targets.all_pairs(faults, torch.tensor([difference]), attributes, visible)
     return [float(value) for value in found[0]]
 
 
@@ -36,12 +32,6 @@ def test_a_ruined_view_by_hand() -> None:
     found = pairs({"blur.gaussian": 1.0}, 1.0)
     assert found[:5] == pytest.approx([0.03, 0.03, 0.03, 0.218, 0.406], abs=1e-6)
     assert (found[6], found[8]) == pytest.approx((0.97, 0.03))  # blurred, but no noise
-
-
-def test_a_poor_view_is_less_good_and_no_noisier() -> None:
-    found = pairs({}, 0.0, worth=0.5)
-    assert found[:5] == pytest.approx([0.5] * 4 + [0.97])
-    assert found[5:] == pytest.approx([0.2, 0.97, 0.3, 0.97, 0.4])
 
 
 def test_a_fault_that_does_not_show_counts_by_its_severity_alone() -> None:

@@ -26,7 +26,7 @@ def learn(run: train.Run, number: int) -> None:
     batch = DATA[number]
     count = len(batch.views)
     falling = torch.linspace(1, 0, count)
-    run.learn(batch, Measured(torch.linspace(0, 1, count), falling, falling), 1e-3)
+    run.learn(batch, Measured(torch.linspace(0, 1, count), falling), 1e-3)
 
 
 def test_a_resumed_run_is_the_run(tmp_path: Path) -> None:

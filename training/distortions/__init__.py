@@ -145,18 +145,18 @@ KINDS: dict[str, Kind] = {
 SHARES = {
     "structure": 0.08,
     "colour": 0.05,
-    "blur": 0.26,
-    "tone": 0.08,
-    "noise": 0.16,
-    "camera": 0.08,
+    "blur": 0.36,
+    "tone": 0.07,
+    "noise": 0.14,
+    "camera": 0.07,
     "ringing": 0.05,
-    "rescaling": 0.12,
-    "compression": 0.12,
+    "rescaling": 0.09,
+    "compression": 0.09,
 }
 """How often each family is drawn, in the order in which a mixture is applied: the scene, the lens,
 the sensor, the camera, the web."""
 
-OFTEN = {"blur.partial": 3.0, "blur.motion": 2.0}
+OFTEN = {"blur.partial": 3.0, "blur.motion": 8.0, "blur.shake": 2.0}
 """Kinds that are harder to rank are drawn more often than the others of their family."""
 
 
