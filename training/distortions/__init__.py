@@ -156,7 +156,7 @@ SHARES = {
 """How often each family is drawn, in the order in which a mixture is applied: the scene, the lens,
 the sensor, the camera, the web."""
 
-OFTEN = {"blur.partial": 3.0, "blur.motion": 8.0, "blur.shake": 2.0}
+OFTEN = {"blur.partial": 4.0, "blur.motion": 4.0, "blur.shake": 2.0}
 """Kinds that are harder to rank are drawn more often than the others of their family."""
 
 
