@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_every_view_comes_back_to_its_picture_in_order(
     pictures = [picture(number, *each) for number, each in enumerate(sizes)]
     entries: list[Picture | Failure] = [*pictures, Failure("broken", "PictureError", "broken")]
     packer = Packer(encode, dimensions=3, size=size, lanes=lanes)
-    *embedded, last = packer.stream(entries, "paper")
+    *embedded, last = chain.from_iterable(packer.stream(entries, "paper"))
     assert last is entries[-1]
     for one, entry in zip(pictures, embedded, strict=True):
         assert isinstance(entry, Embedded)
@@ -71,7 +72,8 @@ def test_micro_batches_are_full_and_never_more_than_the_lanes_at_a_time(lanes: i
         return embeddings
 
     pictures = [picture(number, 480, 224) for number in range(9)]  # four views each
-    assert len(list(Packer(counted, 3, size=8, lanes=lanes).stream(pictures, "paper"))) == 9
+    complete = Packer(counted, 3, size=8, lanes=lanes).stream(pictures, "paper")
+    assert sum(map(len, complete)) == 9
     rest = {1: [4], 2: [2, 2], 3: [2, 2]}[lanes]  # shared out, so that no lane is idle at the end
     assert sorted(sizes) == sorted([8] * 4 + rest)
     assert most <= lanes

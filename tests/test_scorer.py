@@ -24,6 +24,7 @@ from magiqa import (
     WeightsError,
     equations,
 )
+from magiqa.records import Embedded
 
 SIZES = [(224, 224), (260, 300), (480, 225), (100, 640), (1, 1), (384, 512)]
 PICTURES = [recipe.picture(*size, seed=seed) for seed, size in enumerate(SIZES)]
@@ -202,3 +203,19 @@ def test_each_micro_batch_is_told(checkpoint: Path) -> None:
     scorer.told_of_batch = told.append
     scorer.score_many([recipe.picture(300, 400, seed=2)] * 3)  # three views each
     assert told == [4, 4, 1]
+
+
+def test_pictures_that_are_complete_together_score_as_alone(tiny: Scorer) -> None:
+    items = [Item(str(seed), recipe.picture(230, 240 + 20 * seed, seed)) for seed in range(5)]
+    failure = Failure("gone", "PictureError", "gone")
+    embedded = list(tiny.stream_embeddings([*items[:3], failure, *items[3:]]))
+    together = list(tiny._score_complete(embedded))
+    assert together.pop(3) is embedded.pop(3) is failure
+    for score, entry in zip(together, embedded, strict=True):
+        assert isinstance(entry, Embedded)
+        assert isinstance(score, Score)
+        alone = tiny.score_embedded(entry)
+        assert score.source == alone.source
+        assert score.score == pytest.approx(alone.score, abs=1e-12)
+        assert score.pairs == pytest.approx(alone.pairs, abs=1e-12)
+        assert [view.box for view in score.views] == [view.box for view in alone.views]

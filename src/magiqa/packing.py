@@ -59,6 +59,7 @@ class Packer:
         self._place = place
         self._cut = cut
         self._dimensions = dimensions
+        self._size = size
         self._lanes = lanes
         np.empty(_FREED, np.uint8)
         shape = (size, 3, views.SIDE, views.SIDE)
@@ -70,8 +71,11 @@ class Packer:
 
     def stream(
         self, pictures: Iterable[Picture | Failure], coverage: Coverage
-    ) -> Iterator[Embedded | Failure]:
-        """Embeddings in the order of the pictures, a Failure passed on in its place."""
+    ) -> Iterator[list[Embedded | Failure]]:
+        """Embeddings in the order of the pictures, a Failure passed on in its place.
+
+        What is complete at the same time comes in one list.
+        """
         # threads of this stream alone: a forked process can begin one of its own
         with ThreadPoolExecutor(self._lanes, "magiqa-encode") as self._threads:
             for picture in pictures:
@@ -79,14 +83,16 @@ class Packer:
                     self._waiting.append(picture)
                 else:
                     self._pack(picture, coverage)
-                yield from self._complete()
+                if complete := self._complete():
+                    yield complete
             rest = self._batch[: len(self._owners)]
             step = -(-len(rest) // self._lanes) or 1  # what is left keeps all lanes busy
             for at in range(0, len(rest), step):
                 self._send(rest[at : at + step], self._owners[at : at + step])
             while self._under_way:
                 self._take_in()
-            yield from self._complete()
+            if complete := self._complete():
+                yield complete
 
     def _pack(self, picture: Picture, coverage: Coverage) -> None:
         height, width = picture.pixels.shape[:2]
@@ -100,11 +106,11 @@ class Packer:
         at = 0
         while at < len(cuts):
             filled = len(self._owners)
-            now = cuts[at : at + len(self._batch) - filled]
+            now = cuts[at : at + self._size - filled]
             self._cut(self._batch[filled : filled + len(now)], pixels, now)
             self._owners += [(entry, index) for index in range(at, at + len(now))]
             at += len(now)
-            if len(self._owners) == len(self._batch):
+            if len(self._owners) == self._size:
                 self._send(self._batch, self._owners)
                 if not self._free:
                     self._take_in()
@@ -126,12 +132,14 @@ class Packer:
             entry.missing -= 1
         self._free.append(batch)
 
-    def _complete(self) -> Iterator[Embedded | Failure]:
+    def _complete(self) -> list[Embedded | Failure]:
         while self._under_way and self._under_way[0][0].done():
             self._take_in()
+        complete: list[Embedded | Failure] = []
         while self._waiting:
             first = self._waiting[0]
             if isinstance(first, _Waiting) and first.missing:
-                return
+                break
             self._waiting.popleft()
-            yield first.embedded if isinstance(first, _Waiting) else first
+            complete.append(first.embedded if isinstance(first, _Waiting) else first)
+        return complete

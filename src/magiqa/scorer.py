@@ -85,6 +85,7 @@ class Scorer:
             on_cpu = on_torch.device.type == "cpu"  # torch's threads fill it with one lane
             self._lanes = 1 if whole or on_cpu else LANES
             self._micro_batch = micro_batch or micro_batch_of(on_torch.device)
+            on_torch.full_batch = self._micro_batch
             self._encoder = on_torch
             self._where = {"place": on_torch.place, "cut": on_torch.cut}
         else:
@@ -139,22 +140,15 @@ class Scorer:
         A Picture among the items is decoded already, a Failure is passed on in its place. Memory is
         bounded whatever the number of items: three micro-batches of views are read ahead.
         """
-        for entry in self.stream_embeddings(items, on_error):
-            yield entry if isinstance(entry, Failure) else self.score_embedded(entry)
+        for entries in self._complete(items, on_error):
+            yield from self._score_complete(entries)
 
     def stream_embeddings(
         self, items: Iterable[Item | Picture | Failure], on_error: OnError = "return"
     ) -> Iterator[Embedded | Failure]:
         """`stream` up to the equations; `score_embedded` does the rest, now or another day."""
-        if on_error not in get_args(OnError):
-            raise SettingsError(f'on_error - got {on_error!r} - give "raise" or "return"')
-        if self.settings.coverage == "whole":
-            yield from embed_whole(self._read(items, on_error), self._encoder, on_error)
-            return
-        packer = Packer(
-            self._encode, self._encoder.dimensions, self._micro_batch, self._lanes, **self._where
-        )
-        yield from packer.stream(self._read(items, on_error), self.settings.coverage)
+        for entries in self._complete(items, on_error):
+            yield from entries
 
     def anchors_of(self, pairs: Sequence[PromptPair]) -> Anchors:
         """The anchors of other prompt pairs, to ask more of embeddings that are there.
@@ -175,14 +169,48 @@ class Scorer:
         The embeddings must be this backbone's, from the same positional embedding, coverage and
         picture protocol.
         """
-        cues = equations.cues(
-            embedded.embeddings.astype(np.float64),
-            self.anchors.embeddings.astype(np.float64),
-            self.anchors.logit_scale,
-            self.settings,
+        [score] = self._score_complete([embedded])
+        assert isinstance(score, Score)
+        return score
+
+    def _complete(
+        self, items: Iterable[Item | Picture | Failure], on_error: OnError
+    ) -> Iterator[list[Embedded | Failure]]:
+        """What is complete at the same time, in lists."""
+        if on_error not in get_args(OnError):
+            raise SettingsError(f'on_error - got {on_error!r} - give "raise" or "return"')
+        pictures = self._read(items, on_error)
+        if self.settings.coverage == "whole":
+            for entry in embed_whole(pictures, self._encoder, on_error):
+                yield [entry]
+            return
+        packer = Packer(
+            self._encode, self._encoder.dimensions, self._micro_batch, self._lanes, **self._where
         )
+        yield from packer.stream(pictures, self.settings.coverage)
+
+    def _score_complete(self, entries: Sequence[Embedded | Failure]) -> Iterator[Score | Failure]:
+        """The equations on the views of all of them at once: a third of the time of one by one."""
+        embeddings = [entry.embeddings for entry in entries if isinstance(entry, Embedded)]
+        if embeddings:
+            cues = equations.cues(
+                np.concatenate(embeddings, dtype=np.float64),
+                self.anchors.embeddings.astype(np.float64),
+                self.anchors.logit_scale,
+                self.settings,
+            )
+        begin = 0
+        for entry in entries:
+            if isinstance(entry, Failure):
+                yield entry
+                continue
+            end = begin + len(entry.boxes)
+            yield self._score(entry, equations.Cues(*(cue[begin:end] for cue in cues)))
+            begin = end
+
+    def _score(self, embedded: Embedded, cues: equations.Cues) -> Score:
+        """A picture's score from its views' cues."""
         _, *of_views = (cue.tolist() for cue in cues)
-        view_scores = tuple(map(ViewScore, embedded.boxes, *of_views))
         names = map(pair_name, self.settings.pairs)
         return Score(
             source=embedded.source,
@@ -190,12 +218,12 @@ class Scorer:
             similarity=float(cues.similarity.mean()),
             magnitude=float(cues.magnitude.mean()),
             weight=float(cues.weight.mean()),
-            pairs=dict(zip(names, map(float, cues.pairs.mean(axis=0)), strict=True)),
+            pairs=dict(zip(names, cues.pairs.mean(axis=0).tolist(), strict=True)),
             width=embedded.width,
             height=embedded.height,
             backbone=self.backbone,
             warnings=embedded.warnings,
-            views=view_scores,
+            views=tuple(map(ViewScore, embedded.boxes, *of_views)),
         )
 
     def _read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import groupby
@@ -110,6 +111,54 @@ class ImageTower(Frozen):
             return embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
 
 
+class Staging:
+    """Pinned memory that arrays pass through on their way to a GPU: the copy waits, not the caller.
+
+    Two parts take turns. Asking torch for pinned memory anew costs more than the copying.
+    """
+
+    def __init__(self) -> None:
+        self._parts = deque((torch.empty(0, dtype=torch.uint8), _event()) for _ in range(2))
+        self._one_at_a_time = threading.Lock()
+
+    def copy(self, array: NDArray[Any], device: torch.device) -> Tensor:
+        """An array on the device, as soon as the current queue is so far."""
+        with self._one_at_a_time:
+            memory, copied = self._parts.popleft()
+            copied.synchronize()
+            if len(memory) < array.nbytes:
+                memory = torch.empty(array.nbytes, dtype=torch.uint8, pin_memory=True)
+            part = memory[: array.nbytes].numpy().view(array.dtype).reshape(array.shape)
+            np.copyto(part, array)  # not by torch, whose threads go on spinning on every core
+            there = torch.from_numpy(part).to(device, non_blocking=True)
+            copied.record()
+            self._parts.append((memory, copied))
+        return there
+
+
+class Graph:
+    """A tower on so many views as one operation of a GPU, not ninety that each take Python's lock.
+
+    It is recorded in the queue it will run in, and keeps the activations' memory. One at a time.
+    """
+
+    def __init__(self, tower: ImageTower, views: Tensor) -> None:
+        self._views = views.to(memory_format=torch.channels_last, copy=True)
+        tower(self._views)  # libraries choose and load their kernels outside of the recording
+        self._graph = torch.cuda.CUDAGraph()
+        queue = torch.cuda.current_stream()
+        # other threads go on copying pictures meanwhile
+        with torch.cuda.graph(self._graph, stream=queue, capture_error_mode="thread_local"):
+            self._found = tower(self._views)
+
+    def __call__(self, views: Tensor) -> Tensor:
+        """Embeddings of as many views as it was recorded with."""
+        self._views.copy_(views)
+        self._graph.replay()
+        found: Tensor = self._found.clone()  # the next turn writes where it was
+        return found
+
+
 class TorchEncoder:
     """The image tower of a checkpoint on a device: numpy in, numpy out."""
 
@@ -141,16 +190,20 @@ class TorchEncoder:
         self._ieee = on_cuda and dtype == "float32"
         # a GPU cuts views in one queue while it encodes others in another
         self._cuts, self._encodes = (_queue(self.device) if on_cuda else None for _ in range(2))
+        self._staging = Staging() if on_cuda else None
+        self.full_batch = micro_batch_of(self.device)
+        """So many views go through the network as a Graph, on CUDA."""
+        self._graph: Graph | None = None
+        self._one_at_a_time = threading.Lock()
         self.dimensions = tower.architecture.embedding
         self.engine = f"torch {torch.__version__} {device} {dtype}"
 
     def place(self, array: NDArray[Any]) -> Tensor:
         """An array where views are cut and encoded: shared on a CPU, else copied to the device."""
-        tensor = torch.from_numpy(np.require(array, requirements=["C", "W"]))
-        if self._cuts is None:
-            return tensor.to(self.device)
-        with torch.cuda.stream(self._cuts):  # from pinned memory the copy waits, not the caller
-            return tensor.pin_memory().to(self.device, non_blocking=True)
+        if self._staging is not None:
+            with torch.cuda.stream(self._cuts):
+                return self._staging.copy(array, self.device)
+        return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(self.device)
 
     def cut(self, out: Tensor, picture: Tensor, cuts: Sequence[Cut]) -> None:
         """`views.cut` where `place` puts things, in few operations, for each takes Python's lock.
@@ -178,13 +231,21 @@ class TorchEncoder:
                 torch.cuda.stream(self._encodes),
                 ieee_convolutions() if self._ieee else nullcontext(),
             ):
-                found: Floats = self._tower(batch, self._whole).cpu().numpy()
+                found: Floats = self._embed(batch).cpu().numpy()
             return found
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
             reason = str(error)
         raise MemoryError(reason)  # out here, where no traceback keeps the activations alive
+
+    def _embed(self, views: Tensor) -> Tensor:
+        if self._encodes is None or self._whole or len(views) != self.full_batch:
+            found: Tensor = self._tower(views, self._whole)
+            return found
+        with self._one_at_a_time:
+            self._graph = self._graph or Graph(self._tower, views)
+            return self._graph(views)
 
 
 def cut_windows(out: Tensor, picture: Tensor, boxes: Sequence[Box]) -> None:
@@ -234,6 +295,10 @@ def micro_batch_of(device: torch.device) -> int:
 
 def _queue(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
+def _event() -> torch.cuda.Event:
+    return torch.cuda.Event()  # type: ignore[no-untyped-call]
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -14,7 +14,6 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
@@ -145,7 +144,7 @@ class DecodePool:
             return None
         data = item.data
         if isinstance(data, str | os.PathLike):
-            data = str(Path(data).absolute())  # the current folder may not stay what it is
+            data = os.path.join(os.getcwd(), data)  # the current folder may not stay what it is
         elif isinstance(data, bytes | bytearray | memoryview):
             data = bytes(data)
         else:
