@@ -62,7 +62,8 @@ def pair_probabilities(F: Array, anchors: Array, logit_scale: float) -> Array:
     norm = xp.sqrt(xp.sum(F * F, axis=-1, keepdims=True))
     direction = F / xp.where(norm > 0, norm, xp.ones_like(norm))
     texts = xp.reshape(anchors, (-1, anchors.shape[-1]))
-    cosines = xp.reshape(direction @ texts.T, (-1, *anchors.shape[:2]))
+    # view by view: of many rows at once a BLAS rounds each by their number, and its threads spin
+    cosines = xp.reshape(direction[:, None, :] @ texts.T, (-1, *anchors.shape[:2]))
     return _softmax(cosines * logit_scale)[..., 0]
 
 
