@@ -145,9 +145,9 @@ KINDS: dict[str, Kind] = {
 SHARES = {
     "structure": 0.08,
     "colour": 0.05,
-    "blur": 0.36,
+    "blur": 0.26,
     "tone": 0.07,
-    "noise": 0.14,
+    "noise": 0.24,
     "camera": 0.07,
     "ringing": 0.05,
     "rescaling": 0.09,
