@@ -138,8 +138,8 @@ class Bench:
     def run(self) -> None:
         """Everything; the numbers as they come, and the table."""
         self.correct()
-        for name, precision in self.precisions.items():
-            self.speed(name, precision)
+        for name in self.precisions:
+            self.speed(name)
         self.fidelity()
         whole = self.whole_pictures()
         for name in self.plan.compiled:  # a minute each
@@ -175,8 +175,9 @@ class Bench:
             "gradient that reaches another picture", float(gradient[1].abs().max()), at_most=0
         )
 
-    def speed(self, name: str, precision: Precision) -> None:
+    def speed(self, name: str) -> None:
         """The card's matrix rate, and the encoder's share of it."""
+        precision = self.precisions[name]
         with precision.on():
             rate = self.rates[name] = self.matrix_rate(precision)
         self.report.add(f"{name}: matrices of {self.plan.matrix}", rate / 1e12, "TFLOP/s")

@@ -208,10 +208,10 @@ def test_each_micro_batch_is_told(checkpoint: Path) -> None:
 def test_pictures_that_are_complete_together_score_exactly_as_alone(tiny: Scorer) -> None:
     items = [Item(str(seed), recipe.picture(230, 240 + 20 * seed, seed)) for seed in range(5)]
     failure = Failure("gone", "PictureError", "gone")
-    embedded = list(tiny.stream_embeddings([*items[:3], failure, *items[3:]]))
-    together = list(tiny._score_complete(embedded))
+    entries: list[Item | Failure] = [*items[:3], failure, *items[3:]]
+    together = list(tiny.stream(entries))
+    embedded = list(tiny.stream_embeddings(entries))
     assert together.pop(3) is embedded.pop(3) is failure
     for score, entry in zip(together, embedded, strict=True):
         assert isinstance(entry, Embedded)
-        assert isinstance(score, Score)
         assert score == tiny.score_embedded(entry)

@@ -79,13 +79,13 @@ class Scorer:
         self._encoder: OnnxEncoder | TorchEncoder
         self._where: dict[str, Callable[..., Any]] = {}
         if engine == "torch":
-            from magiqa.clip.torch_engine import TorchEncoder, micro_batch_of
+            from magiqa.clip.torch_engine import TorchEncoder
 
-            on_torch = TorchEncoder(*about, threads, device or "cpu", dtype or "float32", whole)
+            where, how = device or "cpu", dtype or "float32"
+            on_torch = TorchEncoder(*about, threads, where, how, whole, micro_batch)
             on_cpu = on_torch.device.type == "cpu"  # torch's threads fill it with one lane
             self._lanes = 1 if whole or on_cpu else LANES
-            self._micro_batch = micro_batch or micro_batch_of(on_torch.device)
-            on_torch.full_batch = self._micro_batch
+            self._micro_batch = on_torch.micro_batch
             self._encoder = on_torch
             self._where = {"place": on_torch.place, "cut": on_torch.cut}
         else:
@@ -141,7 +141,9 @@ class Scorer:
         bounded whatever the number of items: three micro-batches of views are read ahead.
         """
         for entries in self._complete(items, on_error):
-            yield from self._score_complete(entries)
+            scores = self._scores([entry for entry in entries if isinstance(entry, Embedded)])
+            for entry in entries:
+                yield entry if isinstance(entry, Failure) else next(scores)
 
     def stream_embeddings(
         self, items: Iterable[Item | Picture | Failure], on_error: OnError = "return"
@@ -169,9 +171,7 @@ class Scorer:
         The embeddings must be this backbone's, from the same positional embedding, coverage and
         picture protocol.
         """
-        [score] = self._score_complete([embedded])
-        assert isinstance(score, Score)
-        return score
+        return next(self._scores([embedded]))
 
     def _complete(
         self, items: Iterable[Item | Picture | Failure], on_error: OnError
@@ -189,23 +189,20 @@ class Scorer:
         )
         yield from packer.stream(pictures, self.settings.coverage)
 
-    def _score_complete(self, entries: Sequence[Embedded | Failure]) -> Iterator[Score | Failure]:
+    def _scores(self, complete: Sequence[Embedded]) -> Iterator[Score]:
         """The equations on all their views at once: the same numbers in half of the time."""
-        embeddings = [entry.embeddings for entry in entries if isinstance(entry, Embedded)]
-        if embeddings:
-            cues = equations.cues(
-                np.concatenate(embeddings, dtype=np.float64),
-                self.anchors.embeddings.astype(np.float64),
-                self.anchors.logit_scale,
-                self.settings,
-            )
+        if not complete:
+            return
+        cues = equations.cues(
+            np.concatenate([embedded.embeddings for embedded in complete], dtype=np.float64),
+            self.anchors.embeddings.astype(np.float64),
+            self.anchors.logit_scale,
+            self.settings,
+        )
         begin = 0
-        for entry in entries:
-            if isinstance(entry, Failure):
-                yield entry
-                continue
-            end = begin + len(entry.boxes)
-            yield self._score(entry, equations.Cues(*(cue[begin:end] for cue in cues)))
+        for embedded in complete:
+            end = begin + len(embedded.boxes)
+            yield self._score(embedded, equations.Cues(*(cue[begin:end] for cue in cues)))
             begin = end
 
     def _score(self, embedded: Embedded, cues: equations.Cues) -> Score:

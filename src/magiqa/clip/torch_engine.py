@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import groupby
@@ -24,6 +23,7 @@ try:
     from torch import Tensor, nn
     from torch.nn import functional
 
+    from magiqa.clip.cuda import Graph, Staging, queue
     from magiqa.clip.torch_ops import OPS
 except ModuleNotFoundError:
     raise MissingExtra("engine - torch is not installed - pip install 'magiqa[torch]'") from None
@@ -111,54 +111,6 @@ class ImageTower(Frozen):
             return embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
 
 
-class Staging:
-    """Pinned memory that arrays pass through on their way to a GPU: the copy waits, not the caller.
-
-    Two parts take turns. Asking torch for pinned memory anew costs more than the copying.
-    """
-
-    def __init__(self) -> None:
-        self._parts = deque((torch.empty(0, dtype=torch.uint8), _event()) for _ in range(2))
-        self._one_at_a_time = threading.Lock()
-
-    def copy(self, array: NDArray[Any], device: torch.device) -> Tensor:
-        """An array on the device, as soon as the current queue is so far."""
-        with self._one_at_a_time:
-            memory, copied = self._parts.popleft()
-            copied.synchronize()
-            if len(memory) < array.nbytes:
-                memory = torch.empty(array.nbytes, dtype=torch.uint8, pin_memory=True)
-            part = memory[: array.nbytes].numpy().view(array.dtype).reshape(array.shape)
-            np.copyto(part, array)  # not by torch, whose threads go on spinning on every core
-            there = torch.from_numpy(part).to(device, non_blocking=True)
-            copied.record()
-            self._parts.append((memory, copied))
-        return there
-
-
-class Graph:
-    """A tower on so many views as one operation of a GPU, not ninety that each take Python's lock.
-
-    It is recorded in the queue it will run in, and keeps the activations' memory. One at a time.
-    """
-
-    def __init__(self, tower: ImageTower, views: Tensor) -> None:
-        self._views = views.to(memory_format=torch.channels_last, copy=True)
-        tower(self._views)  # libraries choose and load their kernels outside of the recording
-        self._graph = torch.cuda.CUDAGraph()
-        queue = torch.cuda.current_stream()
-        # other threads go on copying pictures meanwhile
-        with torch.cuda.graph(self._graph, stream=queue, capture_error_mode="thread_local"):
-            self._found = tower(self._views)
-
-    def __call__(self, views: Tensor) -> Tensor:
-        """Embeddings of as many views as it was recorded with."""
-        self._views.copy_(views)
-        self._graph.replay()
-        found: Tensor = self._found.clone()  # the next turn writes where it was
-        return found
-
-
 class TorchEncoder:
     """The image tower of a checkpoint on a device: numpy in, numpy out."""
 
@@ -170,11 +122,12 @@ class TorchEncoder:
         device: str = "cpu",
         dtype: Dtype = "float32",
         whole: bool = False,
+        micro_batch: int | None = None,
     ) -> None:
         """`device` is "cpu", "cuda", "cuda:N" or "mps", and must be there.
 
-        `threads`, on a CPU, becomes torch's own number, the process's. Raises SettingsError,
-        WeightsError.
+        `threads`, on a CPU, becomes torch's own number, the process's. `micro_batch` views are
+        what it will mostly be given, None: 8, on a GPU 128. Raises SettingsError, WeightsError.
         """
         if dtype not in DTYPES:
             raise SettingsError(f"dtype - got {dtype!r} - {nearest(str(dtype), DTYPES)}")
@@ -189,10 +142,9 @@ class TorchEncoder:
         on_cuda = self.device.type == "cuda"
         self._ieee = on_cuda and dtype == "float32"
         # a GPU cuts views in one queue while it encodes others in another
-        self._cuts, self._encodes = (_queue(self.device) if on_cuda else None for _ in range(2))
+        self._cuts, self._encodes = (queue(self.device) if on_cuda else None for _ in range(2))
         self._staging = Staging() if on_cuda else None
-        self.full_batch = micro_batch_of(self.device)
-        """So many views go through the network as a Graph, on CUDA."""
+        self.micro_batch = micro_batch or micro_batch_of(self.device)
         self._graph: Graph | None = None
         self._one_at_a_time = threading.Lock()
         self.dimensions = tower.architecture.embedding
@@ -240,7 +192,8 @@ class TorchEncoder:
         raise MemoryError(reason)  # out here, where no traceback keeps the activations alive
 
     def _embed(self, views: Tensor) -> Tensor:
-        if self._encodes is None or self._whole or len(views) != self.full_batch:
+        """The tower, of a full micro-batch on CUDA as a Graph."""
+        if self._encodes is None or self._whole or len(views) != self.micro_batch:
             found: Tensor = self._tower(views, self._whole)
             return found
         with self._one_at_a_time:
@@ -291,14 +244,6 @@ def device_of(name: str) -> torch.device:
 def micro_batch_of(device: torch.device) -> int:
     """How many views go through the network at once, unless told."""
     return 8 if device.type == "cpu" else 128
-
-
-def _queue(device: torch.device) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-
-
-def _event() -> torch.cuda.Event:
-    return torch.cuda.Event()  # type: ignore[no-untyped-call]
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
