@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ def assert_whole(output: Path, folder: Path, pictures_a_chunk: int) -> None:
 def test_rows_are_those_of_score(
     nodes: Nodes, folder: Path, tmp_path: Path, tiny: Scorer, arguments: dict[str, Any]
 ) -> None:
+    import ray
+
     Path("list.csv").write_text(
         "path,label\n" + "".join(f"{folder}/{n:02}.png,{n}\n" for n in range(9))
     )
@@ -72,6 +75,9 @@ def test_rows_are_those_of_score(
     assert (sum(each.failed for each in done), sum(each.not_found for each in done)) == (3, 1)
     assert len({each.worker for each in done}) == 2
     assert run.count() is None
+    assert "iter_threaded" not in {thread.name for thread in threading.enumerate()}
+    with pytest.raises(ray.exceptions.RaySystemError, match="has not been started"):
+        ray.put(0)  # what Ray left behind connects to nothing by itself
     rows = read(output)
     assert rows == scored(tiny, paths, tmp_path / "score.parquet")
     assert rows[40]["key"] == "./00"  # an archive's own

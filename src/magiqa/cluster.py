@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
@@ -26,10 +27,11 @@ from magiqa.runs.worker import Done, Work, Worker
 from magiqa.settings import Settings
 
 OBJECT_STORE = 128 << 20  # bytes, of a Ray of one's own: nothing but names goes through it
-PATIENCE = 10  # seconds for an address to answer
-QUIET = {
+PATIENCE = 10  # seconds for an address to answer, for Ray Data to end
+RAY = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # stderr is the command's
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # what is connected here is what was asked for
 }
 
 
@@ -158,6 +160,10 @@ class ClusterRun:
                 f"Ray - {type(error).__name__}: {reason} - mend it, and give the same command to "
                 f"go on"
             ) from error
+        finally:  # Ray Data ends in a thread of its own, which must not outlive the connection
+            for thread in threading.enumerate():
+                if thread.name == "iter_threaded":
+                    thread.join(PATIENCE)
 
     def count(self) -> int | None:
         """Pictures in the input; None where archives hold some."""
@@ -233,7 +239,7 @@ def _stderr_closed() -> Iterator[None]:
 
 
 def _import_ray() -> Any:
-    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    os.environ.update({name: os.environ.get(name, value) for name, value in RAY.items()})
     try:
         import ray.data
     except ImportError:
