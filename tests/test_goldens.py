@@ -71,7 +71,7 @@ def test_every_case_of(architecture: str, engine: Any) -> None:
             embedded[views] = scorer.embed(picture)
         norms = np.linalg.norm(embedded[views], axis=1)
         relative = (embedded[views][0, :4] - case["embedding_head"]) / norms[0]
-        near(norms / case["embedding_norm"], 1, 1e-4 if tied else 1e-5)
+        near(norms / case["embedding_norm"], 1, 2e-4 if tied else 1e-5)
         near(relative, 0, 1e-5)
 
 
