@@ -12,7 +12,7 @@ from magiqa.evaluate.evaluation import results
 from magiqa.evaluate.layouts import Rated
 from magiqa.evaluate.paper import tables
 from magiqa.evaluate.reproduction import Measured, Reproduction
-from magiqa.evaluate.tables import HEADER, groups, markdown, short, to_csv
+from magiqa.evaluate.tables import HEADER, NOT_SETTLED, groups, markdown, short, to_csv
 
 NAMES = ("ma-clip", "similarity", "magnitude", "l1", "l2")
 LABELS = np.arange(40.0)
@@ -72,11 +72,11 @@ def test_nothing_is_left_out_and_what_was_not_run_says_why(made: Reproduction) -
 
 def test_the_norms_are_marked_as_not_specified(made: Reproduction) -> None:
     [csiq] = [group for group in groups(tables()[3], made) if group.title == "CSIQ"]
-    assert {row.system: row.note for row in csiq.rows} == {
-        "L1": "not specified",
-        "L2": "not specified",
-        "Box-Cox": "",
-    }
+    # whether the logistic settles on a random network's scores is the processor's to say
+    notes = {row.system: row.note for row in csiq.rows}
+    assert (notes.pop("L1"), notes.pop("L2")) == ("not specified", "not specified")
+    assert set(notes) == {"Box-Cox"}
+    assert notes["Box-Cox"] in ("", NOT_SETTLED)
 
 
 def test_csv_has_a_row_for_every_entry_and_the_warning_where_numbers_are(
