@@ -1,13 +1,11 @@
-"""Batches of ladders: a pristine view and four worse ones of each picture, and their targets.
+"""Batches: ladders of views of pictures, each worse than the one before, and views of a medley.
 
 Batch number n of a seed is the same whatever was drawn before it, so a run resumes exactly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +16,8 @@ import pristine
 import targets
 from distortions import distort, mixture
 from distortions.pixels import Bytes
+from measures import difference
+from medley import Medley
 
 LADDER = 5  # views of one picture, pristine first, each worse than the one before
 GARBAGE = 2  # views a batch of no picture at all
@@ -26,54 +26,26 @@ STEPS = (  # severity of the worse ones: over the whole range, or its upper half
     ((0.35, 0.55), (0.55, 0.7), (0.7, 0.85), (0.85, 1.0)),
 )
 THUMBNAILS = 0.25  # share of ladders that see a larger picture's thumbnail
-ARTWORKS = 0.12  # share of ladders of artwork, where there is any
+MEDLEY = ((160, 40), (224, 20))  # views of the medley a batch: side and count
 
 
 class Batch(NamedTuple):
-    """Views of one side, ladder by ladder, garbage last."""
+    """Views of one side, ladder by ladder, garbage last; views of the medley; their targets."""
 
     views: Tensor
     """(N, 3, side, side) uint8."""
-    faults: Tensor
-    """(N, 6), of `targets.faults`; all ones for garbage."""
-    attributes: Tensor
-    """(N, 3), 0..1, of `targets.attributes`."""
+    pairs: Tensor
+    """(N, pairs), 0..1, of `targets.pairs`."""
     severities: Tensor
     """(ladders, LADDER)."""
-    small: Tensor
-    """(N,) bool: is it a thumbnail."""
-    photo: Tensor
-    """(N,) bool: is it of a photograph."""
-    kinds: tuple[tuple[str, ...], ...]
-    """Of each ladder, in the order in which they were applied."""
+    medley: Tensor
+    """(M, 3, side, side) uint8."""
+    natural: Tensor
+    """(M,), 0..1."""
 
     def to(self, device: torch.device) -> Batch:
         """The batch where the network is."""
-        return Batch(
-            self.views.to(device),
-            self.faults.to(device),
-            self.attributes.to(device),
-            self.severities.to(device),
-            self.small.to(device),
-            self.photo.to(device),
-            self.kinds,
-        )
-
-    def without(self, kinds: Collection[str]) -> tuple[Batch, Tensor]:
-        """The ladders that have none of these kinds, and the garbage; and which rows they are."""
-        kept = [not set(each) & set(kinds) for each in self.kinds]
-        ladders = torch.tensor(kept, device=self.views.device)
-        rows = torch.cat([ladders.repeat_interleave(LADDER), ladders.new_ones(GARBAGE)])
-        batch = Batch(
-            self.views[rows],
-            self.faults[rows],
-            self.attributes[rows],
-            self.severities[ladders],
-            self.small[rows],
-            self.photo[rows],
-            tuple(each for each, keep in zip(self.kinds, kept, strict=True) if keep),
-        )
-        return batch, rows
+        return Batch(*(values.to(device) for values in self))
 
 
 class Ladder(NamedTuple):
@@ -82,9 +54,6 @@ class Ladder(NamedTuple):
     views: list[Bytes]
     severities: list[dict[str, float]]
     steps: list[float]
-    small: bool
-    photo: bool
-    kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +61,7 @@ class Batches:
     """The batches of a run by number: a data set for torch's loader."""
 
     pictures: tuple[Bytes, ...]
-    artworks: tuple[Bytes, ...]
+    medley: Medley
     seed: int
     ladders: int
     sides: tuple[int, ...]
@@ -101,46 +70,38 @@ class Batches:
         rng = np.random.default_rng((self.seed, number))
         side = int(rng.choice(self.sides))
         found = [self._ladder(side, rng) for _ in range(self.ladders)]
-        empty = [garbage(side, rng) for _ in range(GARBAGE)]
-        views = [view for ladder in found for view in ladder.views] + empty
+        empty = [pristine.garbage(side, side, rng) for _ in range(GARBAGE)]
+        shown = [view for ladder in found for view in ladder.views] + empty
+        views = _tensor(shown)
         faults = [targets.faults(row) for ladder in found for row in ladder.severities]
-        faults += [np.ones(6, np.float32)] * GARBAGE
-        small, photo = (
-            torch.tensor([flag for flag in flags for _ in range(LADDER)] + [False] * GARBAGE)
-            for flags in ([ladder.small for ladder in found], [ladder.photo for ladder in found])
+        firsts = torch.arange(self.ladders).repeat_interleave(LADDER) * LADDER
+        far = difference(views[firsts], views[: self.ladders * LADDER])
+        pairs = targets.pairs(
+            torch.from_numpy(np.stack([*faults, *[np.ones(6, np.float32)] * GARBAGE])),
+            torch.cat([far, far.new_ones(GARBAGE)]),
+            torch.from_numpy(np.stack([targets.attributes(view) for view in shown])),
         )
+        pairs[-GARBAGE:, targets.UNASKED] = 0.5  # is noise clean, is black sharp
+        side, count = MEDLEY[rng.integers(len(MEDLEY))]
+        rows = rng.integers(len(self.medley.natural), size=count)
         return Batch(
-            torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2),
-            torch.from_numpy(np.stack(faults)),
-            torch.from_numpy(np.stack([targets.attributes(view) for view in views])),
+            views,
+            pairs,
             torch.tensor([ladder.steps for ladder in found]),
-            small,
-            photo,
-            tuple(ladder.kinds for ladder in found),
+            _tensor([self.medley.view(row, side, rng) for row in rows]),
+            torch.from_numpy(self.medley.natural[rows]),
         )
 
-    def pristine(self, number: int, side: int) -> list[tuple[Bytes, bool]]:
-        """Pristine photographs as this run's views, and which are thumbnails."""
-        rng = np.random.default_rng((self.seed, number, 1))
-        found: list[tuple[Bytes, bool]] = []
-        while len(found) < self.ladders:
-            base, small, photo = self._base(side, rng)
-            if photo:
-                found.append((pristine.thumbnail(base, side) if small else base, small))
-        return found
-
-    def _base(self, side: int, rng: np.random.Generator) -> tuple[Bytes, bool, bool]:
+    def _base(self, side: int, rng: np.random.Generator) -> tuple[Bytes, bool]:
         small = bool(rng.random() < THUMBNAILS)
         width, height = (rng.uniform(1.2, 2.2, 2) * side).astype(int) if small else (side, side)
         if rng.random() < pristine.DRAWN:
-            return pristine.drawing(int(width), int(height), rng), small, False
-        photo = not self.artworks or bool(rng.random() >= ARTWORKS)
-        pictures = self.pictures if photo else self.artworks
-        picture = pictures[rng.integers(len(pictures))]
-        return pristine.crop(picture, int(width), int(height), rng), small, photo
+            return pristine.drawing(int(width), int(height), rng), small
+        picture = self.pictures[rng.integers(len(self.pictures))]
+        return pristine.crop(picture, int(width), int(height), rng), small
 
     def _ladder(self, side: int, rng: np.random.Generator) -> Ladder:
-        base, small, photo = self._base(side, rng)
+        base, small = self._base(side, rng)
         kinds = mixture(rng, int(rng.choice([1, 2, 3], p=[0.6, 0.25, 0.15])))
         shares = dict(zip(kinds, rng.uniform(0.4, 1, len(kinds)), strict=True))
         if len(kinds) == 1:
@@ -153,28 +114,10 @@ class Batches:
             severities = {kind: shares[kind] * step for kind in kinds} if step > 0 else {}
             for kind, seed in zip(severities, seeds, strict=False):
                 found = distort(found, kind, severities[kind], seed)
-            view = pristine.thumbnail(found, side) if small else found
-            views.append(np.ascontiguousarray(view))
+            views.append(pristine.thumbnail(found, side) if small else found)
             rows.append(severities)
-        return Ladder(views, rows, steps, small, photo, tuple(kinds))
+        return Ladder(views, rows, steps)
 
 
-def garbage(side: int, rng: np.random.Generator) -> Bytes:
-    """No picture: noise of some grain, one colour, or a plain gradient."""
-    kind = rng.integers(4)
-    shape = (side, side, 3)
-    if kind == 0:
-        return rng.integers(0, 256, shape, dtype=np.uint8)
-    if kind == 1:
-        level, spread = rng.uniform(0, 255), rng.uniform(20, 90)
-        return np.clip(rng.normal(level, spread, shape), 0, 255).astype(np.uint8)
-    colour = rng.integers(0, 256, 3) if rng.random() < 0.6 else np.zeros(3)
-    if kind == 2:
-        return np.broadcast_to(colour, shape).astype(np.uint8)
-    ramp = np.linspace(0, 1, side)[None, :, None] * rng.uniform(-60, 60, 3)
-    return np.clip(np.broadcast_to(colour + ramp, shape), 0, 255).astype(np.uint8)
-
-
-def load(files: list[Path]) -> tuple[Bytes, ...]:
-    """Pictures in memory."""
-    return tuple(map(pristine.read, files))
+def _tensor(views: list[Bytes]) -> Tensor:
+    return torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -12,25 +12,31 @@ from scipy import stats
 
 import ladders
 import pristine
-from batches import garbage
 from distortions import KINDS
 from distortions.pixels import Bytes
 from ladders import Rung
 from magiqa import equations
 from measures import difference
+from medley import Medley
 from objective import SETTINGS
 from tower import QUALITY_PAIRS, Nano
 
 SIDE = 224
 PICTURES = 6  # of the held-out ones: every other view is a thumbnail
+GARBAGE = 40  # views of no picture
+MEDLEY_VIEWS = 3  # of each of its pictures
 MICRO = 64
 
 
 class HeldOut:
-    """Ladders of one view a picture: the middle window, or the thumbnail, in turn; and garbage."""
+    """Ladders of one view a picture, the middle window or the thumbnail; garbage; a medley."""
 
     def __init__(
-        self, pictures: Sequence[Bytes], workers: int = 0, kinds: Sequence[str] = tuple(KINDS)
+        self,
+        pictures: Sequence[Bytes],
+        workers: int,
+        medley: Medley,
+        kinds: Sequence[str] = tuple(KINDS),
     ) -> None:
         chosen = pictures[:: max(1, len(pictures) // PICTURES)]
         jobs = [(picture, index, kind) for index, picture in enumerate(chosen) for kind in kinds]
@@ -42,13 +48,16 @@ class HeldOut:
         self.rungs = [rung for rungs, _, _ in found for rung in rungs]
         self.differences = np.concatenate([far for _, _, far in found])
         rng = np.random.default_rng(0)
-        empty = [garbage(SIDE, rng) for _ in range(40)]
-        self.views = np.concatenate([*(views for _, views, _ in found), np.stack(empty)])
+        empty = [pristine.garbage(SIDE, SIDE, rng) for _ in range(GARBAGE)]
+        numbers = range(len(medley.natural))
+        self.natural = medley.natural
+        others = [medley.view(n, SIDE, rng) for n in numbers for _ in range(MEDLEY_VIEWS)]
+        self.views = np.stack([*(view for _, views, _ in found for view in views), *empty, *others])
 
     def scores(
         self, nano: Nano, device: torch.device, half: bool
     ) -> dict[str, NDArray[np.float64]]:
-        """Similarity, magnitude and score of every view, garbage last."""
+        """Similarity, magnitude and score of every view: ladders, garbage, the medley."""
         F = []
         with torch.inference_mode():
             for at in range(0, len(self.views), MICRO):
@@ -62,37 +71,32 @@ class HeldOut:
             for name in ("similarity", "magnitude", "score")
         }
 
-    def judge(
-        self,
-        nano: Nano,
-        device: torch.device,
-        half: bool = False,
-        kinds: Collection[str] = tuple(KINDS),
-    ) -> dict[str, float]:
-        """How each score does on the ladders of these kinds.
+    def judge(self, nano: Nano, device: torch.device, half: bool = False) -> dict[str, float]:
+        """How each score does.
 
         The share of ladders that fall at every step, the mean over families; the rank correlations
-        with severity and with a full-reference measure; the share of garbage above the pristine
-        views' 5th percentile. `choice`, by which weights are kept, is the mean of the first three
-        over similarity and score, less the garbage of the score.
+        with severity, with a full-reference measure and, over the medley, with NIQE; the share of
+        garbage above the pristine views' 5th percentile. `choice`, by which weights are kept, is
+        the mean of the first four over similarity and score, less the garbage of the score.
         """
         result = {}
-        among = np.array([rung.kind in kinds for rung in self.rungs])
-        rungs = [rung for rung in self.rungs if rung.kind in kinds]
+        ends = np.cumsum([len(self.rungs), GARBAGE])
+        pristine_ones = np.array([rung.level == 0 for rung in self.rungs])
         for name, scores in self.scores(nano, device, half).items():
-            on_ladders, off = scores[: len(self.rungs)][among], scores[len(self.rungs) :]
-            shares = ladders.monotone_shares(rungs, on_ladders)
-            level = np.array([rung.level for rung in rungs])
-            floor = np.percentile(on_ladders[level == 0], 5)
-            far = stats.spearmanr(self.differences[among], on_ladders).statistic
+            on_ladders, off, medley = np.split(scores, ends)
+            shares = ladders.monotone_shares(self.rungs, on_ladders)
+            floor = np.percentile(on_ladders[pristine_ones], 5)
+            far = stats.spearmanr(self.differences, on_ladders).statistic
+            whole = medley.reshape(-1, MEDLEY_VIEWS).mean(axis=1)
             result[f"{name}_monotone"] = float(np.mean(list(shares.values())))
-            result[f"{name}_srcc"] = ladders.rank_correlation(rungs, on_ladders)
+            result[f"{name}_srcc"] = ladders.rank_correlation(self.rungs, on_ladders)
             result[f"{name}_reference"] = float(-far)
+            result[f"{name}_natural"] = float(stats.spearmanr(self.natural, whole).statistic)
             result[f"{name}_garbage"] = float(np.mean(off >= floor))
         parts = [
             result[f"{name}_{part}"]
             for name in ("similarity", "score")
-            for part in ("monotone", "srcc", "reference")
+            for part in ("monotone", "srcc", "reference", "natural")
         ]
         result["choice"] = float(np.mean(parts)) - result["score_garbage"]
         return {name: round(value, 4) for name, value in result.items()}

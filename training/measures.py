@@ -1,4 +1,4 @@
-"""What is measured of views in batches, where the network is: no score, no severity."""
+"""How far a view is from its pristine self: a full-reference measure, no opinion in it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ FAINT = 0.0026  # of squared gradients: those under 0.05 hardly show
 SCALES = 3
 
 _YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
-
-
-def luma(views: Tensor) -> Tensor:
-    """Views (N, 3, H, W) of bytes -> (N, 1, H, W), 0..1."""
-    return ycc(views)[:, :1]
 
 
 def ycc(views: Tensor) -> Tensor:
@@ -39,11 +34,6 @@ def difference(pristine: Tensor, views: Tensor) -> Tensor:
         far = far + (1 - alike.mean(dim=1) + alike.std(dim=1)) / (2 * SCALES)
         a, b = nn_f.avg_pool2d(a, 2), nn_f.avg_pool2d(b, 2)
     return 1 - torch.exp(-4 * far - 2 * tones[:, 0] - 3 * (tones[:, 1] + tones[:, 2]))
-
-
-def sharpness(views: Tensor) -> Tensor:
-    """Mean gradient of the luma of views (N, 3, H, W), (N,)."""
-    return _slopes(luma(views)).mean(dim=(1, 2, 3))
 
 
 def _alike(a: Tensor, b: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Pristine pictures: which are trained on, and crops of them that are sharp and not all alike."""
+"""Pristine pictures: which are trained on, crops of them, drawings, and what is no picture."""
 
 from __future__ import annotations
 
@@ -44,21 +44,33 @@ def read(path: Path) -> Bytes:
         return np.asarray(file.convert("RGB"))
 
 
-def crop(picture: Bytes, width: int, height: int, rng: np.random.Generator) -> Bytes:
-    """A crop of one to two times the size, scaled down to it, mirrored and toned at random.
+def load(files: list[Path]) -> tuple[Bytes, ...]:
+    """Pictures in memory."""
+    return tuple(map(read, files))
+
+
+def crop(
+    picture: Bytes,
+    width: int,
+    height: int,
+    rng: np.random.Generator,
+    scales: tuple[float, float] = (1.0, 2.0),
+    how: Image.Resampling = Image.Resampling.LANCZOS,
+) -> Bytes:
+    """A crop of so many source pixels a pixel, at most, mirrored and toned at random.
 
     Scaling down hides what the picture's own camera and codec did: a crop is sharper than it was.
     """
     source = Image.fromarray(picture)
     room = min(picture.shape[1] / width, picture.shape[0] / height)
     best, detail = None, -1.0
-    scale = min(room, rng.uniform(1.0, 2.0)) if room > 1 else room
+    scale = min(room, float(np.exp(rng.uniform(*np.log(scales)))))
     for _ in range(TRIES):
         across, down = width * scale, height * scale
         left = rng.uniform(0, max(0.0, picture.shape[1] - across))
         top = rng.uniform(0, max(0.0, picture.shape[0] - down))
         box = (left, top, min(left + across, picture.shape[1]), min(top + down, picture.shape[0]))
-        found = np.asarray(source.resize((width, height), Image.Resampling.LANCZOS, box=box))
+        found = np.asarray(source.resize((width, height), how, box=box))
         here = float(np.abs(np.diff(found[..., 1].astype(np.float32), axis=1)).mean())
         if here > detail:
             best, detail = found, here
@@ -84,6 +96,22 @@ def drawing(width: int, height: int, rng: np.random.Generator) -> Bytes:
     small = np.asarray(canvas.resize((width, height), Image.Resampling.LANCZOS))
     shade = np.linspace(rng.uniform(0.5, 1.2), rng.uniform(0.5, 1.2), width)[None, :, None]
     return to_bytes(to_unit(small) * shade)
+
+
+def garbage(width: int, height: int, rng: np.random.Generator) -> Bytes:
+    """No picture: noise of some grain, one colour, or a plain gradient."""
+    kind = rng.integers(4)
+    shape = (height, width, 3)
+    if kind == 0:
+        return rng.integers(0, 256, shape, dtype=np.uint8)
+    if kind == 1:
+        level, spread = rng.uniform(0, 255), rng.uniform(20, 90)
+        return np.clip(rng.normal(level, spread, shape), 0, 255).astype(np.uint8)
+    colour = rng.integers(0, 256, 3) if rng.random() < 0.6 else np.zeros(3)
+    if kind == 2:
+        return np.broadcast_to(colour, shape).astype(np.uint8)
+    ramp = np.linspace(0, 1, width)[None, :, None] * rng.uniform(-60, 60, 3)
+    return np.clip(np.broadcast_to(colour + ramp, shape), 0, 255).astype(np.uint8)
 
 
 def thumbnail(picture: Bytes, side: int) -> Bytes:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from distortions import KINDS
 from distortions.pixels import LUMA, Bytes, Floats, to_unit
+from tower import QUALITY_PAIRS
 
 FLOOR = 0.03  # no target is quite 0 or 1
+VISIBLE = 0.65  # share of a fault that is read off the view, the rest off the severity
 SPILL = 0.6  # how much of any fault each quality pair shows: the similarity is their mean
 
 # What each family does to sharp image, sharp edges, high resolution, noise-free (the pairs after
@@ -28,14 +28,7 @@ FAULTS: dict[str, tuple[float, float, float, float]] = {
     "structure": (0.3, 0.6, 0.5, 0.4),
 }
 
-
-class Wanted(NamedTuple):
-    """The targets of a batch."""
-
-    pairs: Tensor
-    """(N, pairs), 0..1, of `tower.PAIRS`; the first is how good the view is."""
-    magnitude: Tensor
-    """(N,), 0..1."""
+UNASKED = (QUALITY_PAIRS + 1, QUALITY_PAIRS + 3)  # of garbage: is noise clean, is black sharp
 
 
 def faults(severities: dict[str, float]) -> Floats:
@@ -67,16 +60,15 @@ def attributes(view: Bytes) -> Floats:
     return np.asarray(FLOOR + (1 - 2 * FLOOR) / (1 + np.exp(-np.array(measured))), np.float32)
 
 
-def all_pairs(faults: Tensor, difference: Tensor, attributes: Tensor, visible: float) -> Tensor:
+def pairs(faults: Tensor, difference: Tensor, attributes: Tensor) -> Tensor:
     """Targets (N, pairs): the quality pairs, then the attribute presets in their order.
 
     Of `faults` (N, 6), how far the views are from their pristine selves (N,), 0..1, and
-    `attributes` (N, 3). `visible` is the share of a fault that is read off the view, the rest off
-    the severity: a fault that does not show in this view, or in its thumbnail, is little of a fault
-    here.
+    `attributes` (N, 3). A fault that does not show in this view, or in its thumbnail, is little of
+    a fault here.
     """
     bad, worst = faults[:, :5], faults[:, 5]
-    overall = visible * worst * difference + (1 - visible) * bad[:, 0]
+    overall = VISIBLE * worst * difference + (1 - VISIBLE) * bad[:, 0]
     shown = bad * (overall / bad[:, 0].clamp(min=1e-6))[:, None]
     spilt = torch.maximum(shown.clamp(max=1), SPILL * overall[:, None])
     quality = 1 - torch.cat([overall[:, None], spilt[:, 1:]], dim=1)

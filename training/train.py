@@ -12,7 +12,6 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +22,20 @@ from torch.utils.data import DataLoader
 
 import batches
 import export
+import medley
 import objective
 import pristine
 from heldout import HeldOut
-from measures import sharpness
-from naturalness import Naturalness, features
+from medley import Source
 from tower import Nano
 
 AVERAGE = 0.997  # of the weights, a step
 WARM_UP = 150  # steps
-FADE = 0.7  # share of the run, its end, over which the learning rate falls to nothing
+FADE = 0.6  # share of the run, its end, over which the learning rate falls to nothing
 DECAY = 0.05  # of weights
 LARGEST_SCALE = 4.6  # ln 100, CLIP's own limit of logit_scale
-FITTED = 1500  # pristine views whose statistics are what is natural
+HELD_OUT = 400  # pictures of the medley that runs are judged by
+SIDES = (96, 128, 128, 160, 224)  # each as likely
 
 
 def main() -> None:
@@ -44,93 +44,40 @@ def main() -> None:
     torch.manual_seed(given.seed)
     torch.set_num_threads(given.threads)
     torch.backends.cudnn.allow_tf32 = False  # measures subtract squares; the tower has --half
-    photographs, artworks, held = map(batches.load, pristine.pictures(given.pristine))
+    photographs, artworks, held = map(pristine.load, pristine.pictures(given.pristine))
     given.out.mkdir(parents=True, exist_ok=True)
     device = torch.device(given.device)
-    sides = tuple(given.sides)
-    data = batches.Batches(photographs, artworks, given.seed, given.ladders, sides)
-    naturalness = fit_naturalness(data, device)
-    heldout = HeldOut(held, given.workers)
-    run = Run(given.out, device, given.rate, given.half, objective.Recipe(), given.begin)
-    size = given.ladders * batches.LADDER + batches.GARBAGE
-    begun, crops, parts = time.monotonic(), 0, []
-    drawn = stream(data, run.step, given.workers, given.crops // size, given.seconds)
-    for batch, found, share in measured(drawn, naturalness, device):
-        parts.append(run.learn(batch, found, given.rate * schedule(run.step, share)))
-        crops += size
+    source = Source(photographs, artworks)
+    found = medley.drawn(given.out / "medley", source, given.seed, given.medley, given.workers)
+    data = batches.Batches(photographs, found, given.seed, given.ladders, tuple(given.sides))
+    other = medley.drawn(given.out / "heldout", Source(held, ()), 9, HELD_OUT, given.workers)
+    heldout = HeldOut(held, given.workers, medley=other)
+    run = Run(given.out, device, given.rate, given.half, given.begin)
+    begun, parts = time.monotonic(), []
+    for batch, share in stream(data, run.step, given.workers, given.steps):
+        parts.append(run.learn(batch.to(device), given.rate * schedule(run.step, share)))
         if run.step % given.every == 0 or share >= 1:
-            speed = crops / (time.monotonic() - begun)
-            means = dict(
-                zip(objective.Loss._fields, torch.stack(parts).mean(dim=0).tolist(), strict=True)
-            )
-            line = {"step": run.step, "crops": run.step * size, "crops_per_second": round(speed, 1)}
-            run.judge(heldout, {**line, **{name: round(mean, 4) for name, mean in means.items()}})
+            means = torch.stack(parts).mean(dim=0).tolist()
+            line = {"step": run.step, "seconds": round(time.monotonic() - begun, 1)}
+            line |= {k: round(v, 4) for k, v in zip(objective.Loss._fields, means, strict=True)}
+            run.judge(heldout, line)
             run.save()
-            begun, crops, parts = time.monotonic(), 0, []
+            begun, parts = time.monotonic(), []
 
 
 def stream(
-    data: batches.Batches, step: int, workers: int, steps: int, seconds: float | None
+    data: batches.Batches, step: int, workers: int, steps: int
 ) -> Iterator[tuple[batches.Batch, float]]:
-    """Batches from number `step` on, each with the share of the run that is over after it.
-
-    A run ends after so many steps, or, where `seconds` are given, so long after now.
-    """
-    numbers = range(step, steps) if seconds is None else range(step, 10**9)
+    """Batches from number `step` on, each with the share of the run that is over after it."""
     loader: DataLoader[batches.Batch] = DataLoader(
         data,  # type: ignore[arg-type]
-        sampler=numbers,
+        sampler=range(step, steps),
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
     )
-    begun = time.monotonic()
     for number, batch in enumerate(loader, start=step + 1):
-        share = number / steps if seconds is None else (time.monotonic() - begun) / seconds
-        yield batch, share
-        if share >= 1:
-            return
-
-
-def measured(
-    drawn: Iterator[tuple[batches.Batch, float]], naturalness: Naturalness, device: torch.device
-) -> Iterator[tuple[batches.Batch, objective.Measured, float]]:
-    """Batches where the network is, each measured while it learns from the one before."""
-
-    def work(batch: batches.Batch) -> tuple[batches.Batch, objective.Measured]:
-        placed = batch.to(device)
-        return placed, objective.measure(placed, naturalness)
-
-    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        ahead, last = None, 0.0
-        for batch, share in drawn:
-            job = pool.submit(work, batch)
-            if ahead:
-                yield *ahead.result(), last
-            ahead, last = job, share
-        if ahead:
-            yield *ahead.result(), last
-
-
-def fit_naturalness(data: batches.Batches, device: torch.device) -> Naturalness:
-    """What is natural, of pristine views of every side of a run's photographs."""
-    rows: list[Tensor] = []
-    small: list[Tensor] = []
-    sharp: list[Tensor] = []
-    number = 0
-    while sum(len(flags) for flags in small) < FITTED:
-        for side in data.sides:
-            found = data.pristine(number, side)
-            pixels = (
-                torch.from_numpy(np.stack([view for view, _ in found]))
-                .permute(0, 3, 1, 2)
-                .to(device)
-            )
-            rows.append(features(pixels.to(torch.float32)))
-            sharp.append(sharpness(pixels))
-            small.append(torch.tensor([flag for _, flag in found], device=device))
-        number += 1
-    return Naturalness(torch.cat(rows), torch.cat(small), torch.cat(sharp))
+        yield batch, number / steps
 
 
 class Run:
@@ -142,10 +89,9 @@ class Run:
         device: torch.device,
         rate: float,
         half: bool,
-        recipe: objective.Recipe,
         begin: Path | None = None,
     ) -> None:
-        self.out, self.device, self.half, self.recipe = out, device, half, recipe
+        self.out, self.device, self.half = out, device, half
         self.nano = (export.load(begin) if begin else Nano()).to(self.device)
         self.average = copy.deepcopy(self.nano).eval()
         decayed = [p for p in self.nano.parameters() if p.ndim > 1]
@@ -167,21 +113,17 @@ class Run:
         if self.file.exists():
             self._resume()
 
-    def learn(self, batch: batches.Batch, measured: objective.Measured, rate: float) -> Tensor:
+    def learn(self, batch: batches.Batch, rate: float) -> Tensor:
         """One step; the parts of the loss before it."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.nano.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            F = self.nano(batch.views.to(torch.float32)).float()
-        found = objective.loss(
-            F,
-            self.nano.anchors,
-            self.nano.logit_scale.exp(),
-            objective.wanted(batch, measured, self.recipe),
-            batch.severities,
-            self.recipe,
-        )
+            F, G = (
+                self.nano(views.to(torch.float32)).float() for views in (batch.views, batch.medley)
+            )
+        scale = self.nano.logit_scale.exp()
+        found = objective.loss(F, G, self.nano.anchors, scale, batch)
         self.optimiser.zero_grad()
         found.total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.nano.parameters(), 5.0)
@@ -238,16 +180,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("pristine", type=Path, help="folder of pictures, a folder 'kodak' in it")
     parser.add_argument("--out", type=Path, default=Path(".cache/nano"), help="folder of the run")
     parser.add_argument("--begin", type=Path, help="a file of weights to train on")
-    parser.add_argument("--crops", type=int, default=400_000, help="crops to see in all")
-    parser.add_argument("--seconds", type=float, help="end by the clock, whatever --crops says")
-    parser.add_argument("--ladders", type=int, default=16, help="ladders a batch")
-    parser.add_argument("--sides", type=int, nargs="+", default=[128, 160, 224], help="of crops")
+    parser.add_argument("--steps", type=int, default=10_000, help="batches to see in all")
+    parser.add_argument("--medley", type=int, default=12_000, help="pictures of the medley")
+    parser.add_argument("--ladders", type=int, default=6, help="ladders a batch")
+    parser.add_argument("--sides", type=int, nargs="+", default=SIDES, help="of ladders' views")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
-    parser.add_argument("--every", type=int, default=250, help="steps between evaluations")
+    parser.add_argument("--every", type=int, default=400, help="steps between evaluations")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
-    parser.add_argument("--workers", type=int, default=1, help="processes that draw batches")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     parser.add_argument("--half", action="store_true", help="bfloat16 in the tower")
     return parser.parse_args()
 

@@ -7,31 +7,27 @@ import pytest
 import torch
 from PIL import Image
 
+import batches
 import pristine
 import recipe
-from batches import GARBAGE, LADDER, Batches, garbage
+from batches import GARBAGE, LADDER, Batches
 from magiqa.pictures import views
+from medley import Medley
+from tower import PAIRS
 
 PICTURES = tuple(recipe.picture(200, 300, seed) for seed in range(3))
-DATA = Batches(PICTURES, (), seed=4, ladders=3, sides=(64, 96))
+MEDLEY = Medley(
+    np.stack([recipe.picture(288, 384, seed) for seed in range(4)]),
+    np.array([False, True, False, False]),
+    np.linspace(0, 1, 4, dtype=np.float32),
+)
+DATA = Batches(PICTURES, MEDLEY, seed=4, ladders=3, sides=(64, 96))
 
 
 def test_a_batch_is_its_number() -> None:
     first, again, other = DATA[7], DATA[7], DATA[8]
-    assert all(torch.equal(a, b) for a, b in zip(first[:-1], again[:-1], strict=True))
-    assert first.kinds == again.kinds
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert first.views.shape != other.views.shape or not torch.equal(first.views, other.views)
-
-
-def test_some_ladders_are_of_artwork(monkeypatch: pytest.MonkeyPatch) -> None:
-    artwork = (np.full((200, 300, 3), (0, 200, 0), np.uint8),)
-    monkeypatch.setattr(pristine, "DRAWN", 0)
-    data = Batches(PICTURES, artwork, seed=4, ladders=50, sides=(32,))
-    batch = data[0]
-    drawn = (~batch.photo).view(-1)[: 50 * LADDER : LADDER]
-    assert 1 <= int(drawn.sum()) <= 20
-    firsts = batch.views[: 50 * LADDER : LADDER][drawn].to(torch.float32)
-    assert (firsts[:, 1] >= firsts[:, 0]).all()  # green it is, whatever its tone
 
 
 def test_ladders_start_pristine_and_get_worse() -> None:
@@ -39,36 +35,35 @@ def test_ladders_start_pristine_and_get_worse() -> None:
         batch = DATA[number]
         assert batch.views.dtype == torch.uint8
         assert batch.views.shape[:2] == (3 * LADDER + GARBAGE, 3)
-        assert batch.faults.shape == (3 * LADDER + GARBAGE, 6)
-        assert batch.attributes.shape == (3 * LADDER + GARBAGE, 3)
-        assert len(batch.kinds) == 3
+        assert batch.pairs.shape == (3 * LADDER + GARBAGE, len(PAIRS))
         assert (batch.severities.diff(dim=1) > 0).all()
-        bad = batch.faults[: 3 * LADDER, 0].view(3, LADDER)
-        assert (bad[:, 0] == 0).all()
-        assert (bad.diff(dim=1) > 0).all()
-        assert (batch.faults[-GARBAGE:] == 1).all()
+        good = batch.pairs[: 3 * LADDER, 0].view(3, LADDER)
+        assert good[:, 0].tolist() == pytest.approx([0.97] * 3)
+        assert (good[:, -1] < good[:, 0]).all()
 
 
-def test_ladders_of_some_kinds_are_left_out() -> None:
-    batch = DATA[7]
-    fewer, rows = batch.without(batch.kinds[1])
-    kept = [kinds for kinds in batch.kinds if not set(kinds) & set(batch.kinds[1])]
-    assert list(fewer.kinds) == kept
-    assert rows[LADDER : 2 * LADDER].sum() == 0
-    assert rows[-GARBAGE:].all()
-    assert len(fewer.views) == len(kept) * LADDER + GARBAGE == int(rows.sum())
+def test_garbage_is_bad_and_not_asked_what_it_cannot_tell() -> None:
+    empty = DATA[1].pairs[-GARBAGE:]
+    assert empty[:, :5].max() < 0.04
+    assert (empty[:, [6, 8]] == 0.5).all()
 
 
-def test_pristine_views_are_photographs_of_one_side() -> None:
-    found = DATA.pristine(3, 64)
-    assert len(found) == 3
-    assert all(view.shape == (64, 64, 3) for view, _ in found)
+def test_the_medley_comes_with_its_targets() -> None:
+    sides = set()
+    for number in range(6):
+        batch = DATA[number]
+        side = batch.medley.shape[2]
+        assert (side, len(batch.medley)) in batches.MEDLEY
+        assert batch.medley.shape[1:] == (3, side, side)
+        assert set(batch.natural.tolist()) <= set(MEDLEY.natural.tolist())
+        sides.add(side)
+    assert sides == {160, 224}
 
 
 def test_garbage_shows_nothing() -> None:
     rng = np.random.default_rng(0)
-    found = [garbage(32, rng) for _ in range(40)]
-    assert all(view.shape == (32, 32, 3) and view.dtype == np.uint8 for view in found)
+    found = [pristine.garbage(40, 32, rng) for _ in range(40)]
+    assert all(view.shape == (32, 40, 3) and view.dtype == np.uint8 for view in found)
     spreads = [float(view.astype(float).std(axis=(0, 1)).max()) for view in found]
     assert min(spreads) == 0  # one colour
     assert max(spreads) > 60  # noise

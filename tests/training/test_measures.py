@@ -35,21 +35,3 @@ def test_a_shift_of_all_tones_by_hand() -> None:
     first, second = (np.full((16, 16, 3), value, np.uint8) for value in (100, 151))
     far = float(measures.difference(tensor(first), tensor(second)))
     assert far == pytest.approx(1 - np.exp(-0.4), abs=1e-6)
-
-
-def test_luma_by_hand() -> None:
-    red = np.zeros((2, 2, 3), np.uint8)
-    red[..., 0] = 255
-    assert measures.luma(tensor(red))[0, 0, 0, 0].item() == pytest.approx(0.299)
-
-
-def test_a_blurred_view_is_less_sharp() -> None:
-    sharp, soft = measures.sharpness(tensor(PHOTO, distort(PHOTO, "blur.gaussian", 0.5, 0)))
-    assert soft < 0.7 * sharp
-
-
-def test_sharpness_is_the_mean_gradient() -> None:
-    stripes = torch.zeros(1, 3, 8, 8)
-    stripes[..., ::2] = 255
-    assert measures.sharpness(stripes).item() == pytest.approx(1, abs=1e-5)
-    assert measures.sharpness(torch.zeros(1, 3, 8, 8)).item() == 0

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -13,20 +14,19 @@ import heldout
 import recipe
 import train
 from batches import Batches
-from objective import Measured, Recipe
+from medley import Medley
 
-DATA = Batches(tuple(recipe.picture(120, 150, seed) for seed in range(2)), (), 1, 1, (64,))
+PICTURES = tuple(recipe.picture(120, 150, seed) for seed in range(2))
+MEDLEY = Medley(recipe.picture(288, 384, 3)[None], np.array([False]), np.ones(1, np.float32))
+DATA = Batches(PICTURES, MEDLEY, 1, 1, (64,))
 
 
 def started(out: Path) -> train.Run:
-    return train.Run(out, torch.device("cpu"), 1e-3, half=False, recipe=Recipe())
+    return train.Run(out, torch.device("cpu"), 1e-3, half=False)
 
 
 def learn(run: train.Run, number: int) -> None:
-    batch = DATA[number]
-    count = len(batch.views)
-    falling = torch.linspace(1, 0, count)
-    run.learn(batch, Measured(torch.linspace(0, 1, count), falling), 1e-3)
+    run.learn(DATA[number], 1e-3)
 
 
 def test_a_resumed_run_is_the_run(tmp_path: Path) -> None:
@@ -56,21 +56,23 @@ def test_from_a_folder_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for folder, side in (("kodak", 450), ("more", 140)):
         (tmp_path / folder).mkdir()
         Image.fromarray(recipe.picture(side, side, 1)).save(tmp_path / folder / "a.png")
-    monkeypatch.setattr(heldout.HeldOut.__init__, "__defaults__", (0, ("blur.gaussian",)))
-    monkeypatch.setattr(train, "FITTED", 80)
-    command = f"train {tmp_path} --out {tmp_path / 'run'} --crops 28 --ladders 1 --sides 64"
+    monkeypatch.setattr(heldout.HeldOut.__init__, "__defaults__", (("blur.gaussian",),))
+    monkeypatch.setattr(train, "HELD_OUT", 3)
+    command = f"train {tmp_path} --out {tmp_path / 'run'} --steps 4 --ladders 1 --sides 64"
+    command += " --medley 5"
     monkeypatch.setattr(sys, "argv", [*command.split(), "--every", "2", "--workers", "0"])
     train.main()
 
     lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4]
     assert lines[0]["kept"]
+    assert len(np.load(tmp_path / "run/medley.npy")) == 5
     assert export.load(tmp_path / "run/nano.safetensors").logit_scale > 0
     train.main()  # nothing is left to do
     assert len((tmp_path / "run/log.jsonl").read_text().splitlines()) == 2
 
 
 def test_the_rate_rises_stays_and_fades() -> None:
-    steps = (0, 74, 150, 1200, 2600, 3999)
+    steps = (0, 74, 150, 1600, 2800, 3999)
     shares = [train.schedule(step, step / 4000) for step in steps]
-    assert shares == pytest.approx([1 / 150, 0.5, 1, 1, 0.5, 1 / 2800])
+    assert shares == pytest.approx([1 / 150, 0.5, 1, 1, 0.5, 1 / 2400])
