@@ -1,6 +1,7 @@
 """Batches: ladders of views of pictures, each worse than the one before, and views of a medley.
 
-Batch number n of a seed is the same whatever was drawn before it, so a run resumes exactly.
+Batch number n of a seed and a medley is the same whatever was drawn before it: a run resumes
+exactly.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ STEPS = (  # severity of the worse ones: over the whole range, or its upper half
     ((0.05, 0.3), (0.2, 0.5), (0.45, 0.75), (0.7, 1.0)),
     ((0.35, 0.55), (0.55, 0.7), (0.7, 0.85), (0.85, 1.0)),
 )
+DRAWN = 0.06  # share of ladders of drawings, not photographs
 THUMBNAILS = 0.25  # share of ladders that see a larger picture's thumbnail
-MEDLEY = ((160, 40), (224, 20))  # views of the medley a batch: side and count
+OTHERS = ((160, 40), (224, 20))  # views of the medley a batch: side and count
 
 
 class Batch(NamedTuple):
@@ -81,8 +83,8 @@ class Batches:
             torch.cat([far, far.new_ones(GARBAGE)]),
             torch.from_numpy(np.stack([targets.attributes(view) for view in shown])),
         )
-        pairs[-GARBAGE:, targets.UNASKED] = 0.5  # is noise clean, is black sharp
-        side, count = MEDLEY[rng.integers(len(MEDLEY))]
+        pairs[-GARBAGE:, targets.UNASKED] = 0.5
+        side, count = OTHERS[rng.integers(len(OTHERS))]
         rows = rng.integers(len(self.medley.natural), size=count)
         return Batch(
             views,
@@ -95,7 +97,7 @@ class Batches:
     def _base(self, side: int, rng: np.random.Generator) -> tuple[Bytes, bool]:
         small = bool(rng.random() < THUMBNAILS)
         width, height = (rng.uniform(1.2, 2.2, 2) * side).astype(int) if small else (side, side)
-        if rng.random() < pristine.DRAWN:
+        if rng.random() < DRAWN:
             return pristine.drawing(int(width), int(height), rng), small
         picture = self.pictures[rng.integers(len(self.pictures))]
         return pristine.crop(picture, int(width), int(height), rng), small

@@ -31,15 +31,9 @@ MICRO = 64
 class HeldOut:
     """Ladders of one view a picture, the middle window or the thumbnail; garbage; a medley."""
 
-    def __init__(
-        self,
-        pictures: Sequence[Bytes],
-        workers: int,
-        medley: Medley,
-        kinds: Sequence[str] = tuple(KINDS),
-    ) -> None:
+    def __init__(self, pictures: Sequence[Bytes], medley: Medley, workers: int = 0) -> None:
         chosen = pictures[:: max(1, len(pictures) // PICTURES)]
-        jobs = [(picture, index, kind) for index, picture in enumerate(chosen) for kind in kinds]
+        jobs = [(picture, index, kind) for index, picture in enumerate(chosen) for kind in KINDS]
         if workers > 1:
             with ProcessPoolExecutor(workers) as pool:
                 found = list(pool.map(_ladder, jobs, chunksize=8))

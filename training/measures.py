@@ -12,7 +12,7 @@ SCALES = 3
 _YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 
 
-def ycc(views: Tensor) -> Tensor:
+def _ycc(views: Tensor) -> Tensor:
     """Views (N, 3, H, W) of bytes -> luma in 0..1 and two chroma planes about 0."""
     matrix = torch.tensor(_YCC, device=views.device) / 255
     found: Tensor = matrix @ views.to(torch.float32).flatten(2)
@@ -25,7 +25,7 @@ def difference(pristine: Tensor, views: Tensor) -> Tensor:
     Similarity of gradients at three scales, its mean and its deviation (Xue et al. 2014: a fault in
     some place is worse than the same all over); luma and chroma.
     """
-    first, second = ycc(pristine), ycc(views)
+    first, second = _ycc(pristine), _ycc(views)
     tones = (first - second).abs().mean(dim=(2, 3))
     far = torch.zeros_like(tones[:, 0])
     a, b = first[:, :1], second[:, :1]

@@ -19,15 +19,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 import pristine
-from distortions import KINDS, SHARES, distort
+from distortions import distort, mixture
 from distortions.pixels import Bytes
+from magiqa.atomic import replacing
 from magiqa.errors import PictureError
 from magiqa.evaluate.rivals.niqe import Niqe
 
 SHORT, LONG = 288, 384  # sides of a picture: twelve of NIQE's blocks
 UPRIGHT = 0.35  # share of pictures that are higher than wide
 TEXTURE, DRAWING, GARBAGE, ARTWORK = 0.03, 0.04, 0.02, 0.14  # shares; the rest are photographs
-REDUCED, ENLARGED = (1.0, 1.9), (0.3, 1.0)  # source pixels a pixel
+REDUCED, ENLARGED = (1.0, 1.9), (0.3, 1.0)  # source pixels a pixel, at most: many are small
 BLENDED = 0.12  # share of pictures that are two
 THUMBNAILS = 0.2  # share of views that show the whole picture
 BEST, WORST = 2.2, 22.0  # NIQE of the best and of what is no better than garbage
@@ -42,17 +43,17 @@ class Source(NamedTuple):
 
 
 class Medley(NamedTuple):
-    """Pictures, upright ones lying on their side, and how natural each is."""
+    """Pictures in a file, upright ones lying on their side, and how natural each is."""
 
-    pixels: Bytes
-    """(N, SHORT, LONG, 3)."""
+    file: Path
+    """(N, SHORT, LONG, 3) uint8, as numpy saves it; read where needed, for it is large."""
     upright: NDArray[np.bool_]
     natural: NDArray[np.float32]
     """(N,), 0..1, of `natural`."""
 
     def picture(self, number: int) -> Bytes:
         """One picture as it stands."""
-        pixels: Bytes = self.pixels[number]
+        pixels: Bytes = np.load(self.file, mmap_mode="r")[number]
         return pixels.transpose(1, 0, 2) if self.upright[number] else pixels
 
     def view(self, number: int, side: int, rng: np.random.Generator) -> Bytes:
@@ -73,15 +74,17 @@ def natural(niqe: NDArray[np.float64]) -> NDArray[np.float32]:
     return found
 
 
-def drawn(file: Path, source: Source, seed: int, count: int, workers: int = 0) -> Medley:
-    """A medley of so many pictures, by its files or, where there are none, drawn into them."""
-    notes = file.with_suffix(".npz")
-    if not notes.exists():
-        pixels = np.lib.format.open_memmap(
-            file.with_suffix(".npy"), "w+", np.uint8, (count, SHORT, LONG, 3)
-        )
+def drawn(folder: Path, source: Source, seed: int, count: int, workers: int = 0) -> Medley:
+    """The medley of a folder or, where there is none, so many pictures drawn into it.
+
+    SystemExit: the folder holds another seed's, or another number of pictures.
+    """
+    pixels, notes = folder / "pixels.npy", folder / "niqe.npz"
+    if not (pixels.exists() and notes.exists()):
+        folder.mkdir(exist_ok=True)
+        kept = np.lib.format.open_memmap(pixels, "w+", np.uint8, (count, SHORT, LONG, 3))
         loader: DataLoader[tuple[Tensor, float]] = DataLoader(
-            _Pictures(source, seed),  # type: ignore[arg-type]
+            _Pictures(source, seed, Niqe()),  # type: ignore[arg-type]
             sampler=range(count),
             batch_size=None,
             num_workers=workers,
@@ -89,13 +92,18 @@ def drawn(file: Path, source: Source, seed: int, count: int, workers: int = 0) -
         niqe, upright = [], []
         for number, (picture, value) in enumerate(loader):
             upright.append(picture.shape[0] > picture.shape[1])
-            pixels[number] = picture.transpose(0, 1) if upright[-1] else picture
+            kept[number] = picture.transpose(0, 1) if upright[-1] else picture
             niqe.append(value)
-        pixels.flush()
-        np.savez(notes, niqe=niqe, upright=upright)
-    with np.load(notes) as kept:
-        targets, upright = natural(kept["niqe"]), kept["upright"]
-    return Medley(np.load(file.with_suffix(".npy"), mmap_mode="r"), upright, targets)
+        kept.flush()
+        with replacing(notes) as part, part.open("wb") as file:
+            np.savez(file, niqe=niqe, upright=upright, seed=seed)
+    with np.load(notes) as known:
+        if (int(known["seed"]), len(known["niqe"])) != (seed, count):
+            raise SystemExit(
+                f"{folder} - {len(known['niqe'])} pictures of seed {known['seed']}, asked for "
+                f"{count} of seed {seed} - give another --out, or delete it"
+            )
+        return Medley(pixels, known["upright"], natural(known["niqe"]))
 
 
 def picture(source: Source, rng: np.random.Generator) -> Bytes:
@@ -142,11 +150,12 @@ class _Pictures:
 
     source: Source
     seed: int
+    niqe: Niqe
 
     def __getitem__(self, number: int) -> tuple[Bytes, float]:
-        found = picture(self.source, np.random.default_rng((self.seed, number)))
+        found = picture(self.source, np.random.default_rng((self.seed, number, 1)))
         try:
-            return found, Niqe()(found)
+            return found, self.niqe(found)
         except PictureError:  # hardly a block in which anything varies
             return found, np.inf
 
@@ -167,11 +176,7 @@ def _base(source: Source, width: int, height: int, rng: np.random.Generator) -> 
 
 
 def _spoiled(found: Bytes, rng: np.random.Generator) -> Bytes:
-    """Up to three kinds of different families, all families alike, in the pipeline's order."""
-    order = list(SHARES)
-    families = rng.choice(order, int(rng.choice(4, p=[0.2, 0.4, 0.25, 0.15])), replace=False)
-    for family in sorted(families, key=order.index):
-        kind = str(rng.choice([name for name in KINDS if KINDS[name].family == family]))
-        severity = float(rng.random() ** 1.3)  # faint faults are more common
-        found = distort(found, kind, severity, int(rng.integers(2**31)))
+    """None to three kinds, all as likely, faint ones more often."""
+    for kind in mixture(rng, int(rng.choice(4, p=[0.2, 0.4, 0.25, 0.15])), alike=True):
+        found = distort(found, kind, float(rng.random() ** 1.3), int(rng.integers(2**31)))
     return found

@@ -17,7 +17,14 @@ SETTINGS = Settings()  # the paper's fusion constants
 MAGNITUDE_RANGE = (0.25, 1.0)  # the magnitude cue's targets: it is fused with a similarity in 0..1
 SOFTNESS = 0.05  # of a rank: this much difference between two scores is clear
 APART = 0.01  # of a step: two targets or severities nearer than this have no order
-WEIGHTS = {"attributes": 2.0, "ranks": 1.0, "agreement": 0.5, "magnitude": 4.0, "order": 1.0}
+WEIGHTS = {
+    "attributes": 2.0,
+    "ranks": 1.0,
+    "agreement": 0.5,
+    "magnitude": 4.0,
+    "order": 1.0,
+    "garbage": 0.2,
+}
 
 
 class Loss(NamedTuple):
@@ -30,6 +37,7 @@ class Loss(NamedTuple):
     agreement: Tensor
     magnitude: Tensor
     order: Tensor
+    garbage: Tensor
 
 
 def loss(F: Tensor, medley: Tensor, anchors: Tensor, logit_scale: Any, batch: Batch) -> Loss:
@@ -57,10 +65,9 @@ def loss(F: Tensor, medley: Tensor, anchors: Tensor, logit_scale: Any, batch: Ba
     magnitudes = equations.magnitude_cue(medley, SETTINGS.magnitude, SETTINGS.box_cox_lambda)
     low, high = MAGNITUDE_RANGE
     aim = low + (high - low) * batch.natural
+    magnitude = nn_f.smooth_l1_loss(magnitudes, aim, beta=0.1)
     nothing = cues.magnitude[-GARBAGE:]
-    magnitude = nn_f.smooth_l1_loss(magnitudes, aim, beta=0.1) + 0.05 * nn_f.smooth_l1_loss(
-        nothing, torch.full_like(nothing, low), beta=0.1
-    )
+    empty = nn_f.smooth_l1_loss(nothing, torch.full_like(nothing, low), beta=0.1)
     order = 1 - correlation(magnitudes, batch.natural)
     total = (
         quality
@@ -69,8 +76,9 @@ def loss(F: Tensor, medley: Tensor, anchors: Tensor, logit_scale: Any, batch: Ba
         + WEIGHTS["agreement"] * agreement
         + WEIGHTS["magnitude"] * magnitude
         + WEIGHTS["order"] * order
+        + WEIGHTS["garbage"] * empty
     )
-    return Loss(total, quality, attributes, ranks, agreement, magnitude, order)
+    return Loss(total, quality, attributes, ranks, agreement, magnitude, order, empty)
 
 
 def ladder_ranks(scores: Tensor, wanted: Tensor, ladders: int) -> Tensor:

@@ -13,7 +13,6 @@ from distortions.pixels import Bytes, from_ycc, to_bytes, to_unit, to_ycc
 HELD_OUT = "kodak"  # a folder of this name is for validation alone
 ARTWORK = "artwork"  # a folder of this name holds renderings and illustrations
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
-DRAWN = 0.06  # share of crops that are drawings, not photographs
 TRIES = 4  # crops looked at for one with something in it
 
 
@@ -59,7 +58,7 @@ def crop(
 ) -> Bytes:
     """A crop of so many source pixels a pixel, at most, mirrored and toned at random.
 
-    Scaling down hides what the picture's own camera and codec did: a crop is sharper than it was.
+    Scaling down hides what the picture's own camera and codec did; a small picture is enlarged.
     """
     source = Image.fromarray(picture)
     room = min(picture.shape[1] / width, picture.shape[0] / height)

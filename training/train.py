@@ -1,7 +1,7 @@
 """`make train-nano`: from a folder of pristine pictures to nano.safetensors, without a human score.
 
-A run is named by its output folder: `run.pt` (to resume from), `log.jsonl` (a line an evaluation),
-`nano.safetensors` (the averaged weights that were best on the held-out ladders).
+A run is named by its output folder: `medley/` and `heldout/` (drawn first), `run.pt` (to resume
+from), `log.jsonl` (a line an evaluation), `nano.safetensors` (the averaged weights that did best).
 """
 
 from __future__ import annotations
@@ -34,31 +34,30 @@ WARM_UP = 150  # steps
 FADE = 0.6  # share of the run, its end, over which the learning rate falls to nothing
 DECAY = 0.05  # of weights
 LARGEST_SCALE = 4.6  # ln 100, CLIP's own limit of logit_scale
-HELD_OUT = 400  # pictures of the medley that runs are judged by
+JUDGED = 400  # pictures of the medley that runs are judged by
 SIDES = (96, 128, 128, 160, 224)  # each as likely
 
 
 def main() -> None:
     """Train, or go on with a run that was cut off."""
     given = _arguments()
-    torch.manual_seed(given.seed)
     torch.set_num_threads(given.threads)
-    torch.backends.cudnn.allow_tf32 = False  # measures subtract squares; the tower has --half
     photographs, artworks, held = map(pristine.load, pristine.pictures(given.pristine))
     given.out.mkdir(parents=True, exist_ok=True)
     device = torch.device(given.device)
     source = Source(photographs, artworks)
     found = medley.drawn(given.out / "medley", source, given.seed, given.medley, given.workers)
     data = batches.Batches(photographs, found, given.seed, given.ladders, tuple(given.sides))
-    other = medley.drawn(given.out / "heldout", Source(held, ()), 9, HELD_OUT, given.workers)
-    heldout = HeldOut(held, given.workers, medley=other)
+    other = medley.drawn(given.out / "heldout", Source(held, ()), 2**32, JUDGED, given.workers)
+    heldout = HeldOut(held, other, given.workers)
+    torch.manual_seed(given.seed)  # here: drawing a medley takes numbers of torch's generator
     run = Run(given.out, device, given.rate, given.half, given.begin)
     begun, parts = time.monotonic(), []
     for batch, share in stream(data, run.step, given.workers, given.steps):
         parts.append(run.learn(batch.to(device), given.rate * schedule(run.step, share)))
         if run.step % given.every == 0 or share >= 1:
             means = torch.stack(parts).mean(dim=0).tolist()
-            line = {"step": run.step, "seconds": round(time.monotonic() - begun, 1)}
+            line = {"step": run.step, "seconds_since_last": round(time.monotonic() - begun, 1)}
             line |= {k: round(v, 4) for k, v in zip(objective.Loss._fields, means, strict=True)}
             run.judge(heldout, line)
             run.save()
@@ -137,7 +136,7 @@ class Run:
         return torch.stack([part.detach() for part in found])
 
     def judge(self, heldout: HeldOut, line: dict[str, Any]) -> None:
-        """Write how the averaged weights do on the held-out ladders; keep them if best so far."""
+        """Write how the averaged weights do on what is held out; keep them if best so far."""
         found = heldout.judge(self.average, self.device, self.half)
         better = found["choice"] > self.best
         if better:

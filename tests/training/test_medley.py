@@ -22,19 +22,19 @@ def test_natural_by_hand() -> None:
 def test_a_medley_is_drawn_once_and_read_again(tmp_path: Path) -> None:
     first = medley.drawn(tmp_path / "medley", SOURCE, seed=2, count=8)
     again = medley.drawn(tmp_path / "medley", Source((), ()), seed=2, count=8)
-    assert np.array_equal(first.pixels, again.pixels)
     assert np.array_equal(first.natural, again.natural)
     assert first.upright.any()
     assert not first.upright.all()
     for number in range(8):
         picture = first.picture(number)
         assert picture.shape == ((LONG, SHORT, 3) if first.upright[number] else (SHORT, LONG, 3))
-        if 0 < first.natural[number] < 1:
-            expected = medley.natural(np.array([Niqe()(np.ascontiguousarray(picture))]))
-            assert first.natural[number] == pytest.approx(expected[0])
+        expected = medley.natural(np.array([Niqe()(np.ascontiguousarray(picture))]))
+        assert first.natural[number] == pytest.approx(expected[0])
+    with pytest.raises(SystemExit, match="8 pictures of seed 2, asked for 9 of seed 3 - give"):
+        medley.drawn(tmp_path / "medley", SOURCE, seed=3, count=9)
 
 
-def test_pictures_are_of_every_sort() -> None:
+def test_pictures_stand_and_lie_and_are_no_two_alike() -> None:
     found = [medley.picture(SOURCE, np.random.default_rng(seed)) for seed in range(40)]
     assert {picture.shape for picture in found} == {(LONG, SHORT, 3), (SHORT, LONG, 3)}
     assert all(picture.dtype == np.uint8 for picture in found)
@@ -48,15 +48,14 @@ def test_artworks_are_drawn_from_where_there_are_any(monkeypatch: pytest.MonkeyP
     green = np.full((SHORT, LONG, 3), (0, 200, 0), np.uint8)
     source = Source((np.zeros_like(green),), (green,))
     rng = np.random.default_rng(0)
-    shares = [medley._base(source, 64, 64, rng)[0, 0, 1] == 200 for _ in range(400)]
-    assert np.mean(shares) == pytest.approx(medley.ARTWORK, abs=0.06)
+    green_ones = sum(int(medley._base(source, 8, 8, rng)[0, 0, 1] == 200) for _ in range(2000))
+    assert green_ones / 2000 == pytest.approx(medley.ARTWORK, abs=0.03)
 
 
-def test_a_view_is_a_window_or_the_thumbnail() -> None:
+def test_a_view_is_a_window_or_the_thumbnail(tmp_path: Path) -> None:
     pixels = np.broadcast_to(np.arange(LONG) // 2, (SHORT, LONG)).astype(np.uint8)
-    found = medley.Medley(
-        np.stack([pixels] * 3, -1)[None], np.zeros(1, bool), np.ones(1, np.float32)
-    )
+    np.save(tmp_path / "a.npy", np.stack([pixels] * 3, -1)[None])
+    found = medley.Medley(tmp_path / "a.npy", np.zeros(1, bool), np.ones(1, np.float32))
     spreads = set()
     for seed in range(60):
         view = found.view(0, 160, np.random.default_rng(seed))

@@ -65,6 +65,7 @@ def test_descent_teaches_every_cue_its_own() -> None:
     aim = low + (high - low) * known.natural
     magnitude = equations.magnitude_cue(medley.detach())
     assert magnitude.tolist() == pytest.approx(aim.tolist(), abs=0.05)
+    assert cues.magnitude[-GARBAGE:].tolist() == pytest.approx([low] * GARBAGE, abs=0.05)
 
 
 def test_scores_are_ranked_where_targets_saturate() -> None:
@@ -78,4 +79,4 @@ def test_scores_are_ranked_where_targets_saturate() -> None:
         objective.loss(F[[*rungs, 5, 6]], medley, anchors, 10.0, known).ranks
         for rungs in (falling, [falling[at] for at in (0, 1, 4, 3, 2)])
     )
-    assert right < wrong
+    assert wrong - right > 0.01

@@ -17,19 +17,20 @@ from batches import Batches
 from medley import Medley
 
 PICTURES = tuple(recipe.picture(120, 150, seed) for seed in range(2))
-MEDLEY = Medley(recipe.picture(288, 384, 3)[None], np.array([False]), np.ones(1, np.float32))
-DATA = Batches(PICTURES, MEDLEY, 1, 1, (64,))
 
 
 def started(out: Path) -> train.Run:
     return train.Run(out, torch.device("cpu"), 1e-3, half=False)
 
 
-def learn(run: train.Run, number: int) -> None:
-    run.learn(DATA[number], 1e-3)
+@pytest.fixture
+def data(tmp_path: Path) -> Batches:
+    file = tmp_path / "pixels.npy"
+    np.save(file, recipe.picture(288, 384, 3)[None])
+    return Batches(PICTURES, Medley(file, np.zeros(1, bool), np.ones(1, np.float32)), 1, 1, (64,))
 
 
-def test_a_resumed_run_is_the_run(tmp_path: Path) -> None:
+def test_a_resumed_run_is_the_run(tmp_path: Path, data: Batches) -> None:
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
     torch.manual_seed(0)
@@ -37,15 +38,15 @@ def test_a_resumed_run_is_the_run(tmp_path: Path) -> None:
     torch.manual_seed(0)
     cut = started(tmp_path / "cut")
     for number in range(4):
-        learn(whole, number)
+        whole.learn(data[number], 1e-3)
         if number < 2:
-            learn(cut, number)
+            cut.learn(data[number], 1e-3)
     cut.save()
 
     resumed = started(tmp_path / "cut")
     assert resumed.step == 2
     for number in range(2, 4):
-        learn(resumed, number)
+        resumed.learn(data[number], 1e-3)
 
     for mine, other in ((resumed.nano, whole.nano), (resumed.average, whole.average)):
         for name, values in other.state_dict().items():
@@ -56,8 +57,8 @@ def test_from_a_folder_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for folder, side in (("kodak", 450), ("more", 140)):
         (tmp_path / folder).mkdir()
         Image.fromarray(recipe.picture(side, side, 1)).save(tmp_path / folder / "a.png")
-    monkeypatch.setattr(heldout.HeldOut.__init__, "__defaults__", (("blur.gaussian",),))
-    monkeypatch.setattr(train, "HELD_OUT", 3)
+    monkeypatch.setattr(heldout, "KINDS", ("blur.gaussian",))
+    monkeypatch.setattr(train, "JUDGED", 3)
     command = f"train {tmp_path} --out {tmp_path / 'run'} --steps 4 --ladders 1 --sides 64"
     command += " --medley 5"
     monkeypatch.setattr(sys, "argv", [*command.split(), "--every", "2", "--workers", "0"])
@@ -66,10 +67,16 @@ def test_from_a_folder_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4]
     assert lines[0]["kept"]
-    assert len(np.load(tmp_path / "run/medley.npy")) == 5
+    assert len(np.load(tmp_path / "run/medley/pixels.npy")) == 5
     assert export.load(tmp_path / "run/nano.safetensors").logit_scale > 0
+    log = tmp_path / "run/log.jsonl"
     train.main()  # nothing is left to do
-    assert len((tmp_path / "run/log.jsonl").read_text().splitlines()) == 2
+    assert len(log.read_text().splitlines()) == 2
+    (tmp_path / "run/run.pt").unlink()
+    train.main()  # cut off before it was saved: with its medley drawn, the same run again
+    again = [json.loads(line) for line in log.read_text().splitlines()][2:]
+    for part in ("total", "choice"):
+        assert [line[part] for line in again] == [line[part] for line in lines]
 
 
 def test_the_rate_rises_stays_and_fades() -> None:

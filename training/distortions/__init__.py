@@ -165,13 +165,17 @@ def distort(picture: Bytes, kind: str, severity: float, seed: int) -> Bytes:
     return KINDS[kind].distort(picture, float(severity), np.random.default_rng(seed))
 
 
-def mixture(rng: np.random.Generator, count: int) -> list[str]:
-    """So many kinds of different families, in the order of a camera and web pipeline."""
+def mixture(rng: np.random.Generator, count: int, alike: bool = False) -> list[str]:
+    """So many kinds of different families, in the order of a camera and web pipeline.
+
+    Families and kinds are as likely as `SHARES` and `OFTEN` say, or all alike.
+    """
     order = list(SHARES)
-    families = rng.choice(order, size=count, replace=False, p=list(SHARES.values()))
+    shares = None if alike else list(SHARES.values())
+    families = rng.choice(order, size=count, replace=False, p=shares)
     found = []
     for family in sorted(families, key=order.index):
         names = [name for name in KINDS if KINDS[name].family == family]
-        often = np.array([OFTEN.get(name, 1.0) for name in names])
+        often = np.array([1.0 if alike else OFTEN.get(name, 1.0) for name in names])
         found.append(str(rng.choice(names, p=often / often.sum())))
     return found
