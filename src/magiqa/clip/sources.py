@@ -12,7 +12,7 @@ from magiqa.clip.releases import HUB_FILE, Release
 from magiqa.errors import WeightsError
 
 NANO = "nano"
-NANO_SHA256 = "66ad0cffd34d7f5127d37cae51a14eabb4084f9526dd6735820c20f15cb64d97"
+NANO_SHA256 = "92300bc7a150fdb29b758c55cd868d258e221f53a6654e7fb57d81e8fd40b78a"
 
 
 class Source(NamedTuple):
