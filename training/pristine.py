@@ -16,19 +16,24 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
 TRIES = 4  # crops looked at for one with something in it
 
 
+def files(folder: Path) -> list[Path]:
+    """Picture files under a folder, in order."""
+    # os.walk, for rglob passes linked folders by, and data sets are often linked
+    found = (Path(at, name) for at, _, names in os.walk(folder, followlinks=True) for name in names)
+    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+
+
 def pictures(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """Files under a folder in order: photographs and artworks to train on, those held out.
 
     Artworks lie in a folder `artwork`, what is held out in `kodak`.
     """
-    # os.walk, for rglob passes linked folders by, and data sets are often linked
-    found = (Path(at, name) for at, _, names in os.walk(folder, followlinks=True) for name in names)
-    files = sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+    found = files(folder)
     held, artworks = (
-        [path for path in files if name in path.relative_to(folder).parts]
+        [path for path in found if name in path.relative_to(folder).parts]
         for name in (HELD_OUT, ARTWORK)
     )
-    train = [path for path in files if path not in held and path not in artworks]
+    train = [path for path in found if path not in held and path not in artworks]
     if not train or not held:
         raise SystemExit(
             f"{folder} - {len(train)} pictures to train on and {len(held)} held out - give a "
