@@ -28,11 +28,11 @@ bench: .venv/test
 	PYTHONPATH=tests $(BIN)/python benchmarks/memory.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/runs.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/ablations.py
-	PYTHONPATH=tests $(BIN)/python benchmarks/report_page.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/engines.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/serve.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/cluster.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/scaling.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/report_page.py
 
 train-nano: .venv/test
 	@test -d "$(PRISTINE)" || { echo "train-nano needs PRISTINE=DIR, see training/README.md"; exit 1; }

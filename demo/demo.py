@@ -24,7 +24,7 @@ PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
 STEPS = {"blur": (1.0, 2.0, 4.0), "noise": (8.0, 20.0, 45.0), "JPEG": (50, 20, 7)}
 
 NOTICE = """
-Backbone nano: small, trained by magiqa on known distortions, a rough guide (docs/nano.md).
+Backbone nano: small, trained by magiqa without opinions, a rough guide (docs/nano.md).
 The default of `magiqa score` is the paper's RN50, a download of 408 MB.
 """
 

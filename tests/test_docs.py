@@ -16,6 +16,7 @@ import recipe
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+OTHERS = ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "training/README.md")
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
@@ -68,7 +69,7 @@ def test_command_examples_run() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for document in [*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "ARCHITECTURE.md"]:
+    for document in [*DOCUMENTS, *(ROOT / name for name in OTHERS)]:
         for link in re.findall(r"\]\(([^)#]+)", document.read_text()):
             assert link.startswith("https://") or (document.parent / link).exists(), link
 

@@ -44,7 +44,11 @@ def main() -> None:
     found = judge(scorer, pictures, kinds)
     found["attributes"] = {
         preset: attribute(
-            Scorer(weights=given.weights, settings=Settings(prompts=preset, weight=1)),
+            Scorer(
+                weights=given.weights,
+                settings=Settings(prompts=preset, weight=1),
+                threads=given.threads,
+            ),
             kind,
             pictures,
         )

@@ -58,7 +58,6 @@ def test_the_evaluation_tells_it_all(
     found = judge.judge(scorer, [recipe.picture(230, 230, 0)], ["blur.gaussian"])
     assert set(found["score"]["monotone"]) == {"blur"}
     assert len(found["score"]["means"]["blur.gaussian"]) == 6
-    assert -1 <= found["magnitude"]["srcc"] <= 1
     assert set(found["score"]["garbage"]) >= {"uniform noise", "black", "grey"}
 
     sharpness = Scorer(

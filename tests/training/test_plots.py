@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 import plots
 
@@ -12,6 +12,10 @@ def test_a_panel_a_family(tmp_path: Path) -> None:
     means = {"blur.gaussian": falling, "blur.motion": falling, "noise.white": falling}
     monotone = {"blur": 1.0, "noise": 0.5}
     plots.plot({"score": {"means": means, "monotone": monotone}}, tmp_path / "a.png")
-    with Image.open(tmp_path / "a.png") as drawn:
-        assert drawn.size == (960, 288)  # one row of three places
-        assert len(drawn.convert("RGB").getcolors(1 << 20) or []) > 20
+    means = {**means, "noise.white": falling[:1] * 6}
+    plots.plot({"score": {"means": means, "monotone": monotone}}, tmp_path / "b.png")
+    with Image.open(tmp_path / "a.png") as drawn, Image.open(tmp_path / "b.png") as other:
+        assert drawn.size == other.size == (960, 288)  # one row of three places
+        box = ImageChops.difference(drawn.convert("L"), other.convert("L")).getbbox()
+    assert box is not None
+    assert 320 < box[0] < box[2] < 640  # the second panel, where noise is

@@ -11,7 +11,8 @@ from magiqa.errors import SettingsError
 class Limits:
     """What a stranger may ask for. Raises SettingsError.
 
-    Memory holds at most `concurrency` bodies and DECODED_AHEAD decoded pictures (serve/queue.py).
+    Memory holds at most `concurrency` bodies and DECODED_AHEAD decoded pictures
+    (serve/batching.py).
     """
 
     body: int = 24 << 20

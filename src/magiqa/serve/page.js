@@ -61,7 +61,7 @@ async function start() {
   }
   limits = info.limits;
   const { backbone, fingerprint, magiqa } = info.provenance;
-  const rough = backbone === "nano" ? " nano is small and has learned known distortions: a rough guide." : "";
+  const rough = backbone === "nano" ? " nano is a small network, a rough guide." : "";
   $("about").textContent = `A number for each picture, no reference needed. Higher is better.${rough}`;
   $("provenance").textContent = `Backbone ${backbone}, settings ${fingerprint}, magiqa ${magiqa}. Scores of other backbones, prompts or settings do not compare with these.`;
   const megabytes = Math.floor(limits.body / 2 ** 20);
