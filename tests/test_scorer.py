@@ -183,6 +183,10 @@ def test_wrong_use_is_told(checkpoint: Path, tiny: Scorer) -> None:
         Scorer(weights=checkpoint, micro_batch=0)
     with pytest.raises(SettingsError, match=r"on_error - got 'ignore' - give \"raise\" or"):
         tiny.score_many([], on_error="ignore")  # type: ignore[call-overload]
+    with pytest.raises(
+        PictureError, match=r"pictures - got one, photo\.jpg - give a list, or call"
+    ):
+        tiny.score_many("photo.jpg")
     with pytest.raises(SettingsError, match=r"provider - CUDAExecutionProvider is not available"):
         Scorer(weights=checkpoint, provider="CUDAExecutionProvider")
 

@@ -27,6 +27,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"max_decode_pixels": 1.5}, r"max_decode_pixels - got 1.5 - give a whole number"),
     ({"resize": (224,)}, r"resize - got \(224,\) - give \(width, height\)"),
     ({"resize": (224, -1)}, r"resize - got -1 - give a whole number"),
+    ({"resize": 512}, r"resize - got 512 - give \(width, height\)"),
     ({"resize": "512x384"}, r"resize - got '512x384' - give \(width, height\)"),
 ]
 

@@ -21,6 +21,8 @@ def replacing(path: Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
+        with part.open("rb+") as file:  # after a power cut, what has the name is whole
+            os.fsync(file.fileno())
         part.chmod(0o666 & ~_umask())
         part.replace(path)
     finally:

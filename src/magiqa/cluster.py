@@ -23,6 +23,7 @@ from magiqa.clip.weights import open_checkpoint
 from magiqa.errors import MagiqaError, MissingExtra, SettingsError
 from magiqa.runs import chunks
 from magiqa.runs.parts import Parts, part_name
+from magiqa.runs.sources import named
 from magiqa.runs.worker import Done, Work, Worker
 from magiqa.settings import Settings
 
@@ -80,13 +81,14 @@ class ClusterRun:
         checkpoint = open_checkpoint(scorer.get("backbone"), scorer.get("weights"))
         provenance = {
             "magiqa": magiqa.__version__,
+            "engine": f"{scorer.get('engine', 'onnx')} {scorer.get('dtype') or 'float32'}",
             "backbone": checkpoint.architecture.backbone,
             "weights": checkpoint.origin,
             "weights_hash": checkpoint.hash,
             "settings": settings.to_dict(),
             "fingerprint": settings.fingerprint,
         }
-        sources = [os.fspath(path) for path in paths]
+        sources = list(named(paths))
         self._table = chunks.table(sources, column, settings.pairs, pictures_a_chunk)
         listed = {
             "sources": sources,

@@ -129,6 +129,10 @@ class Scorer:
         With on_error="return" a picture that cannot be scored is a Failure in its place; with
         "raise" the first one raises its PictureError.
         """
+        if isinstance(pictures, str | os.PathLike | bytes):
+            raise PictureError(
+                f"pictures - got one, {_name(pictures, 0)} - give a list, or call the scorer itself"
+            )
         items = (Item(_name(picture, index), picture) for index, picture in enumerate(pictures))
         return list(self.stream(items, on_error))
 

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -103,7 +104,7 @@ class Settings:
             self._set("max_pixels", _count("max_pixels", self.max_pixels))
         self._set("max_decode_pixels", _count("max_decode_pixels", self.max_decode_pixels))
         if self.resize is not None:
-            if len(tuple(self.resize)) != 2:
+            if not isinstance(self.resize, Sequence) or len(self.resize) != 2:
                 raise SettingsError(f"resize - got {self.resize!r} - give (width, height)")
             self._set("resize", tuple(_count("resize", side) for side in self.resize))
         if not isinstance(self.prompts, str):

@@ -209,3 +209,12 @@ def test_embed_and_rescore_are_score(run: Run, folder: Path, checkpoint: Path) -
     )
     assert float(rescored[0]["score"]) == pytest.approx(float(scored[0]["score"]), abs=1e-5)
     assert list(rescored[0]) == list(scored[0])
+
+
+def test_what_is_selected_is_selected_of_all_rows(run: Run, folder: Path) -> None:
+    out = folder / "out.csv"
+    first = run(folder, "-o", out, "--sort", "worst", "--top", 2)
+    again = run(folder, "-o", out, "--sort", "worst", "--top", 2)
+    assert "3 kept from before" in again.stderr
+    assert len(first.stdout.splitlines()) == 2
+    assert again.stdout == first.stdout

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,22 @@ def test_the_hash_is_remembered_until_the_file_changes(
     parameters["ln_final.bias"][0] += 1
     save_file(parameters, path)
     assert Checkpoint(path, "").hash != first
+
+
+def test_a_note_that_a_crash_emptied_is_no_hash(tmp_path: Path, parameters: dict[str, Any]) -> None:
+    path = tmp_path / "a.safetensors"
+    save_file(parameters, path)
+    found = Checkpoint(path, "").hash
+    for note in (cache_folder() / "hashes").iterdir():
+        note.write_text("")
+    assert Checkpoint(path, "").hash == found
+
+
+def test_a_folder_may_be_called_anything(tmp_path: Path, checkpoint: Path) -> None:
+    odd = tmp_path / "odd\udce9"
+    odd.mkdir()
+    shutil.copy(checkpoint, odd)
+    assert Checkpoint(odd / checkpoint.name, "").hash == Checkpoint(checkpoint, "").hash
 
 
 def test_a_value_that_is_not_finite_is_named(tmp_path: Path, parameters: dict[str, Any]) -> None:

@@ -95,8 +95,9 @@ def test_thumbnails_are_each_pictures_last_view(folder: Path) -> None:
 
 
 def test_folders_do_not_mix_what_does_not_compare() -> None:
-    def provenance(coverage: str) -> dict[str, object]:
+    def provenance(coverage: str, dtype: str = "float32") -> dict[str, object]:
         return {
+            "engine": f"torch 2.13.0 cuda:0 {dtype}",
             "backbone": "ViT-B/32",
             "weights_hash": "0123456789abcdef",
             "settings": {"coverage": coverage},
@@ -107,11 +108,13 @@ def test_folders_do_not_mix_what_does_not_compare() -> None:
         folder_for(keep, "csiq", provenance("paper")).name,
         folder_for(keep, "csiq", provenance("whole")).name,
         folder_for(keep, "csiq", provenance("paper"), 50).name,
+        folder_for(keep, "csiq", provenance("paper", "bfloat16")).name,
     ]
     assert names == [
         "csiq-ViT-B-32-01234567",
         "csiq-ViT-B-32-01234567-whole",
         "csiq-ViT-B-32-01234567-first-50",
+        "csiq-ViT-B-32-01234567-bfloat16",
     ]
 
 

@@ -163,6 +163,9 @@ BAD: list[tuple[Any, str]] = [
     (np.zeros((0, 8, 3), np.uint8), r"shape \(0, 8, 3\)"),
     (torch.zeros(1, 3, 8, 8), r"shape torch.Size\(\[1, 3, 8, 8\]\) - give \(3, H, W\)"),
     (None, r"got an array of shape \(\)"),
+    ([[1, 2], [3]], r"it - got list that is no array \(.*\) - give an array of uint8, or of"),
+    (torch.zeros(3, 8, 8, dtype=torch.bfloat16), r"it - got Tensor that is no array"),
+    (Image.new("RGB", (0, 5)), r"it - 0x5 pixels - give one with some"),
     ({"a": 1}, r"got an array of shape \(\)"),
 ]
 
@@ -181,7 +184,7 @@ def test_an_empty_file_is_told(tmp_path: Path) -> None:
 
 def test_a_picture_over_the_limit_is_refused_before_decoding() -> None:
     data = encoded(Image.fromarray(PIXELS))[:60]  # the header alone
-    with pytest.raises(PictureError, match=r"it - 60x40 is over the limit on decoding - raise"):
+    with pytest.raises(PictureError, match=r"it - 60x40 is over the limit on decoding - scale"):
         read_data(data, Settings(max_decode_pixels=60 * 40 - 1))
 
 
@@ -193,7 +196,7 @@ def test_a_bomb_is_refused(recwarn: pytest.WarningsRecorder) -> None:
 
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
     text = (
-        r"it - over Pillow's own limit on decoding - raise PIL.Image.MAX_IMAGE_PIXELS and Settings"
+        r"it - over Pillow's own limit on decoding - scale it down, or raise PIL\.Image\.MAX_IMAGE_"
     )
     with pytest.raises(PictureError, match=text):
         read_data(bytes(data))

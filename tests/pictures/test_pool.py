@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -203,6 +204,14 @@ def test_workers_see_neither_interrupt_nor_termination() -> None:
 def leftovers() -> tuple[int, int]:
     """Open files, the shared memory among them, and threads."""
     return len(os.listdir("/dev/fd")), threading.active_count()
+
+
+def test_the_limit_on_pixels_is_the_settings_alone() -> None:
+    large = bytearray(small(0))
+    large[16:24] = (60_000).to_bytes(4, "big") * 2  # a PNG header's sides
+    large[29:33] = zlib.crc32(large[12:29]).to_bytes(4, "big")
+    [failure] = read([Item("it", bytes(large))], jobs=1)
+    assert "it - 60000x60000 is over the limit on decoding - scale it down" in str(failure)
 
 
 def test_thousands_of_pictures_leave_nothing_behind() -> None:

@@ -87,7 +87,7 @@ def test_a_table_holds_names_alone() -> None:
     assert [len(unpacked(chunk)) for chunk in made.chunks] == [4, 4, 2, 1, 1]
     assert (made.entries, made.archives) == (12, 1)
     entries = [entry for chunk in made.chunks for entry in unpacked(chunk)]
-    assert entries[10] == Archive("c.tar")
+    assert entries[10] == Archive("c.tar", places.file_stamp("c.tar"))
     assert entries[:10] == list(list_items(["pictures"]))
     remote = listed("https://h.example/a.png")
     [item] = unpacked(remote.chunks[0])
@@ -105,7 +105,8 @@ def test_a_digest_changes_with_all_that_rows_hold(folder: Path) -> None:
     Path("pictures/7.png").write_bytes(b"longer")
     seen |= {listed("pictures").digest, listed("list.jsonl").digest}
     Path("pictures/77.png").touch()
-    assert len(seen | {listed("pictures").digest}) == 8
+    Path("c.tar").write_bytes(b"another archive")
+    assert len(seen | {listed("pictures").digest, listed("c.tar").digest}) == 9
 
 
 def test_columns_are_those_of_all_chunks(folder: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import recipe
-from magiqa import Failure, Score, Scorer, Settings, SettingsError, SourceError
+from magiqa import Failure, OutputError, Score, Scorer, Settings, SettingsError, SourceError
 from magiqa.runs import embeddings
 from magiqa.runs.embeddings import EmbedRun, load_embeddings, rescore, rescore_to
 
@@ -123,3 +123,44 @@ def test_a_lost_part_is_told(pictures: list[str], folder: Path, tiny: Scorer) ->
     (folder / "part-00000.safetensors").unlink()
     with pytest.raises(SourceError, match=r"part-00000\.safetensors - cannot be read"):
         list(load_embeddings(folder))
+
+
+def test_pictures_that_are_away_for_a_run_are_kept(
+    pictures: list[str], folder: Path, tiny: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "VIEWS_A_PART", 1)
+    assert embed([str(tmp_path)], tiny, folder) == 6
+    away = Path(pictures[-1]).rename(tmp_path / "away")
+    assert embed([str(tmp_path)], tiny, folder) == 0
+    assert len(list(load_embeddings(folder))) == 5
+    away.rename(pictures[-1])
+    assert embed([str(tmp_path)], tiny, folder) == 0
+    assert len(list(load_embeddings(folder))) == 6
+
+
+def test_a_picture_whose_part_is_lost_is_embedded_again(
+    pictures: list[str], folder: Path, tiny: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "VIEWS_A_PART", 1)
+    embed(pictures, tiny, folder)
+    (folder / "part-00001.safetensors").unlink()
+    assert embed(pictures, tiny, folder) == 1
+    assert len(list(load_embeddings(folder))) == 6
+
+
+def test_rescoring_counts_failures_and_does_not_hide_an_interruption(
+    pictures: list[str], folder: Path, tiny: Scorer, tmp_path: Path
+) -> None:
+    with EmbedRun(pictures, tiny, folder) as run:
+        for _ in run:
+            run.stop()
+        run.finish()
+    for suffix in ("csv", "jsonl"):  # the one goes through the rows twice
+        assert rescore_to(tmp_path / f"out.{suffix}", folder, tiny) == 1
+        assert json.loads((tmp_path / f"out.{suffix}.meta.json").read_text())["interrupted"]
+
+
+def test_the_index_is_not_overwritten(pictures: list[str], folder: Path, tiny: Scorer) -> None:
+    embed(pictures[:1], tiny, folder)
+    with pytest.raises(OutputError, match=r"scores\.jsonl - this tells where the embeddings are"):
+        rescore_to(folder / ".." / "kept" / "scores.jsonl", folder, tiny)

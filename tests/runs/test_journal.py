@@ -204,3 +204,13 @@ def test_a_manifests_own_kinds_of_values_are_kept_as_text(output: Path) -> None:
     with Journal(output, HEADER) as journal:
         [place] = journal.places()
         assert journal.read(place)["carried"] == {"day": "2024-02-29"}
+
+
+def test_half_precision_is_not_mixed_with_whole(output: Path) -> None:
+    def header(engine: str) -> dict[str, Any]:
+        return HEADER | {"provenance": HEADER["provenance"] | {"engine": engine}}
+
+    Journal(output, header("onnxruntime 1.32.0 CPUExecutionProvider")).close()
+    Journal(output, header("torch 2.13.0 cuda:0 float32")).close()  # the same to 1e-5
+    with pytest.raises(SettingsError, match="dtype was 'float32', is 'bfloat16'"):
+        Journal(output, header("torch 2.13.0 cuda:0 bfloat16"))

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from PIL import Image
 
 import recipe
-from magiqa import Scorer, SourceError
+from magiqa import Item, Score, Scorer, SourceError
 from magiqa.runs import sinks
 from magiqa.runs.outputs import Output, selected
 from magiqa.runs.pipeline import Run
@@ -139,3 +141,21 @@ def test_selection_is_by_score() -> None:
     assert selected(rows, top=2) == ["d", "a"]
     assert selected(rows, top=2, lowest_first=True) == ["b", "a"]
     assert selected(rows, above=1, below=3, top=9) == ["a", "e"]
+
+
+def test_rows_are_results_again(scored: Scored, tiny: Scorer, tmp_path: Path) -> None:
+    results = list(scored("out.csv").results())
+    wanted = tiny.score_many([result.source for result in results], on_error="return")
+    assert results[2] == wanted[2]
+    for result, score in zip(results[:2], wanted[:2], strict=True):
+        assert isinstance(score, Score)
+        assert result == replace(score, pairs={}, views=())
+    rival = replace(
+        tiny(results[0].source), similarity=math.nan, magnitude=math.nan, weight=math.nan
+    )
+    row = sinks.row(Item("a.png", None), rival, ())
+    sinks.write(tmp_path / "rival.csv", lambda: iter([row]), (), {})
+    [again] = Output(tmp_path / "rival.csv").results()
+    assert isinstance(again, Score)
+    assert again.score == rival.score
+    assert math.isnan(again.similarity)

@@ -291,3 +291,13 @@ def test_a_column_named_in_odd_bytes_reaches_parquet(tiny: Scorer, folder: Path)
     table = pyarrow.parquet.read_table(output)
     assert table.column_names[-1] == "Qualit\\udce9"
     assert table["Qualit\\udce9"].to_pylist() == ["good"]
+
+
+def test_a_missing_picture_keeps_a_manifests_key_and_columns(tmp_path: Path, tiny: Scorer) -> None:
+    (tmp_path / "list.csv").write_text("path,id\ngone.jpg,8\n")
+    with Run([tmp_path / "list.csv"], tiny, tmp_path / "out.jsonl") as run:
+        [failure] = run
+        run.finish()
+    [row] = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert (row["key"], row["id"], row["error_kind"]) == ("gone.jpg", "8", "SourceError")
+    assert "gone.jpg - there is no such file or folder - check the path" in str(failure)

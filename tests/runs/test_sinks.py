@@ -68,18 +68,36 @@ def test_parquet(tmp_path: Path) -> None:
 
 def test_every_kind_of_value_that_a_manifest_carries(tmp_path: Path) -> None:
     carried: list[dict[str, Any]] = [
-        {"id": 7, "mixed": 1, "huge": 2**70, "label": "cat", "tags": ["a", 1], "ok": True, "x": 1},
-        {"id": 8, "mixed": "no", "huge": 1, "label": None, "tags": {}, "ok": False, "x": 0.5},
+        {
+            "id": 7,
+            "mixed": 1,
+            "huge": 2**70,
+            "long": 2**62,
+            "label": "cat",
+            "tags": ["a", 1],
+            "ok": True,
+            "x": 1,
+        },
+        {
+            "id": 8,
+            "mixed": "no",
+            "huge": 1,
+            "long": 0.5,
+            "label": None,
+            "tags": {},
+            "ok": False,
+            "x": 0.5,
+        },
     ]
     rows = [sinks.with_carried(row, each) for row, each in zip(ROWS, carried, strict=True)]
     assert written(tmp_path / "out.jsonl", rows) == rows
     typed = [
-        [7, "1", str(2**70), "cat", '["a", 1]', True, 1.0],
-        [8, "no", "1", None, "{}", False, 0.5],
+        [7, "1", str(2**70), str(2**62), "cat", '["a", 1]', True, 1.0],
+        [8, "no", "1", "0.5", None, "{}", False, 0.5],
     ]
     plain = [
-        ["7", "1", str(2**70), "cat", '["a", 1]', "True", "1"],
-        ["8", "no", "1", "", "{}", "False", "0.5"],
+        ["7", "1", str(2**70), str(2**62), "cat", '["a", 1]', "True", "1"],
+        ["8", "no", "1", "0.5", "", "{}", "False", "0.5"],
     ]
     for suffix, wanted in ((".parquet", typed), (".csv", plain)):
         read = written(tmp_path / f"out{suffix}", rows)

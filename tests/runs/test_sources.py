@@ -136,3 +136,7 @@ def test_what_no_file_can_be_called_is_not_there(name: str) -> None:
     [failure] = list_items([name])
     assert isinstance(failure, Failure)
     assert failure.text.endswith("there is no such file or folder - check the path")
+
+
+def test_one_source_alone_is_taken_as_such(folder: Path) -> None:
+    assert list(list_items(str(folder))) == list(list_items([folder])) == list(list_items(folder))  # type: ignore[arg-type]

@@ -101,8 +101,17 @@ def test_a_machine_without_the_pictures_says_so(folder: Path, work: Work, tiny: 
     shutil.rmtree(folder)
     [done] = worked(work, table)
     assert done["error_kind"] == "SourceError"
-    assert "0.png - 3 pictures in a row are not there on " in done["error"]
+    assert "0.png - 3 files in a row are not there on " in done["error"]
     assert "put them on storage that all machines share" in done["error"]
+
+
+def test_a_machine_without_the_archive_says_so(work: Work, tiny: Scorer, tmp_path: Path) -> None:
+    shard = tmp_path / "shard.tar"
+    shard.touch()
+    table = listed(shard, tiny)
+    shard.unlink()
+    [done] = worked(work, table)
+    assert "shard.tar - 1 files in a row are not there on " in done["error"]
 
 
 def test_a_machine_with_other_weights_says_so(

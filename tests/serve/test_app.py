@@ -58,6 +58,16 @@ def test_attributes_are_the_similarities_under_their_presets(
         assert value == pytest.approx(asked(data).similarity, abs=1e-6)
 
 
+def test_a_file_may_be_called_what_is_no_unicode(client: httpx.Client) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="+2AA-.png"\r\n\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=x; charset=utf-7"}
+    answer = client.post(
+        "/v1/score", content=head + encoded(240, 300) + b"\r\n--x--\r\n", headers=kind
+    )
+    [row] = answer.json()["pictures"]
+    assert (answer.status_code, row["source"]) == (200, "\\ud800.png")
+
+
 def test_a_bad_file_is_a_row_among_the_others(client: httpx.Client) -> None:
     files = [("files", ("bad.jpg", b"a text")), ("files", ("good.png", encoded(240, 240)))]
     answer = client.post("/v1/score", files=files)

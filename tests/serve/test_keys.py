@@ -61,11 +61,12 @@ def test_keys_that_can_be_guessed_or_sent_wrongly_are_refused(key: str) -> None:
 
 def test_keys_of_a_file(tmp_path: Path) -> None:
     file = tmp_path / "keys"
-    file.write_text(f"# who\n{KEY}\n\n  {OTHER}  \n")
+    file.write_text(f"# who\n  # and what for\n{KEY}\n\n  {OTHER}  \n")
     keys = keys_of(file, "0.0.0.0", open_to_all=False)
     assert keys.admit(f"Bearer {KEY}".encode())
     assert keys.admit(f"Bearer {OTHER}".encode())
     assert not keys.admit(b"Bearer # who")
+    assert not keys.admit(b"Bearer # and what for")
 
 
 def test_keys_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def _runtimes() -> list[str]:
 def _cores() -> str:
     # in a container or under taskset fewer are usable than there are
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{usable} usable of {os.cpu_count()}; threads unless told: ONNX Runtime's choice"
+    return f"{usable} usable of {os.cpu_count()}; unless told, a thread each"
 
 
 def _cache() -> Iterator[tuple[str, str]]:

@@ -79,4 +79,5 @@ def rescore(
     if prompts:
         settings = dataclasses.replace(settings, prompts=options.prompts_of(prompts))
     scorer = options.scorer_of(settings, backbone, weights, tokenizer, options.Machine())
-    embeddings.rescore_to(output, folder, scorer)
+    failed = embeddings.rescore_to(output, folder, scorer)
+    raise typer.Exit(1 if failed else 0)

@@ -129,12 +129,16 @@ def score(
             retry_failed=retry_failed,
         )
         tally = show.Tally(run)
+        whole = output is not None and selection.is_given  # what is selected of all of its rows
         with run, Interrupts(run.stop) as interrupts, show.progress(tally) as progress:
             for result in run:
                 tally.count(result)
                 progress()
-                selection.take(result)
+                if not whole:
+                    selection.take(result)
             run.finish()
+        if output and whole:
+            selection.take_output(output)
         selection.show()
         typer.echo(tally.summary(output, interrupts.received is not None), err=True)
         code = interrupts.exit_code or tally.exit_code

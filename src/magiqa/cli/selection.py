@@ -25,6 +25,7 @@ class Selection:
     below: float | None
     lower_is_better: bool = False
     _kept: list[Score | Failure] = field(default_factory=list, init=False)
+    _wanted: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         """A terminal gets a table at the end, a pipe lines at once unless they are sorted."""
@@ -38,13 +39,26 @@ class Selection:
         return self.top is None and self.above is None and self.below is None
 
     @property
+    def is_given(self) -> bool:
+        """Whether anything but all, as it comes, is asked for."""
+        return self.sort is not None or not self.is_all
+
+    def take_output(self, rows: Path) -> None:
+        """Take every row of an output in, of earlier runs too."""
+        from magiqa.runs.outputs import Output
+
+        for result in Output(rows).results():
+            self.take(result)
+
+    @property
     def _lowest_first(self) -> bool:
         return (self.sort == "worst") != self.lower_is_better
 
     def take(self, result: Score | Failure) -> None:
         """Take one more result in; in a pipe, show it."""
-        if not self._wanted(result):
+        if not self._is_wanted(result):
             return
+        self._wanted += 1
         if self._at_once:
             typer.echo(show.line(result))
             return
@@ -56,6 +70,10 @@ class Selection:
         """Show what was not shown yet."""
         if self._terminal:
             show.print_table(self._shown())
+            if self.top is None and self._wanted > show.TABLE_ROWS:
+                typer.echo(
+                    f"the first {show.TABLE_ROWS} are shown; -o FILE gets every row", err=True
+                )
             return
         for result in self._shown():
             typer.echo(show.line(result))
@@ -75,7 +93,7 @@ class Selection:
         typer.echo(f"{copied} {'picture' if copied == 1 else 'pictures'} in {folder}", err=True)
         return not failures
 
-    def _wanted(self, result: Score | Failure) -> bool:
+    def _is_wanted(self, result: Score | Failure) -> bool:
         from magiqa.records import Failure
 
         if isinstance(result, Failure):

@@ -160,8 +160,6 @@ def print_table(results: list[Score | Failure]) -> None:
         table.add_row(*numbers, size, source, notes)
     if results:
         Console().print(table)
-    if len(results) == TABLE_ROWS:
-        Console(stderr=True).print(f"the first {TABLE_ROWS} are shown; -o FILE gets every row")
 
 
 def followed(run: Run) -> tuple[Tally, int | None]:

@@ -26,7 +26,7 @@ def recall(release: Release, name: str) -> HubFile | None:
     note = _note(release, name)
     if not note.exists():
         return None
-    path, _, sha256 = note.read_text().partition("\n")
+    path, _, sha256 = note.read_text("utf-8").partition("\n")
     return HubFile(Path(path), sha256) if Path(path).is_file() else None
 
 

@@ -48,9 +48,9 @@ class Checkpoint:
         """
         stat = self.path.stat()
         identity = f"{self.path.resolve()}\n{stat.st_size}\n{stat.st_mtime_ns}"
-        memory = cache_folder() / "hashes" / hashlib.sha256(identity.encode()).hexdigest()[:32]
-        if memory.exists():
-            return memory.read_text()
+        memory = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(identity)).hexdigest()[:32]
+        if memory.exists() and len(known := memory.read_text()) == 64:
+            return known
         found = self.digest()
         remember(memory, found.encode())
         return found

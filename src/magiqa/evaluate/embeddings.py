@@ -14,6 +14,7 @@ from magiqa import equations
 from magiqa.clip.anchors import Anchors
 from magiqa.records import Embedded, Failure
 from magiqa.runs.embeddings import load_embeddings
+from magiqa.runs.journal import dtype
 from magiqa.settings import Coverage, PromptPair, Settings
 
 Values: TypeAlias = NDArray[np.float64]
@@ -40,6 +41,7 @@ def folder_for(
     """The folder of a set's embeddings by one network under one view policy."""
     parts = [dataset, provenance["backbone"].replace("/", "-"), provenance["weights_hash"][:8]]
     parts += ["whole"] if provenance["settings"]["coverage"] == "whole" else []
+    parts += [dtype(provenance)] if dtype(provenance) != "float32" else []
     parts += [f"first-{limit}"] if limit else []
     return keep / "-".join(parts)
 

@@ -54,6 +54,11 @@ def read(item: Item, settings: Settings) -> Picture:
         ) from error
 
 
+def leave_limit_to_settings() -> None:
+    """Switch Pillow's own limit on pixels off, in a process that is ours alone."""
+    Image.MAX_IMAGE_PIXELS = None
+
+
 def _read(item: Item, settings: Settings) -> Picture:
     data = item.data
     encoded = isinstance(data, str | os.PathLike | bytes | bytearray | memoryview | Image.Image)
@@ -87,8 +92,8 @@ def _decoded(source: str, data: Any, settings: Settings) -> Pixels:
         ) from None
     except Image.DecompressionBombError:
         raise PictureError(
-            f"{source} - over Pillow's own limit on decoding - raise PIL.Image.MAX_IMAGE_PIXELS "
-            f"and Settings.max_decode_pixels if you trust the file"
+            f"{source} - over Pillow's own limit on decoding - scale it down, or raise "
+            f"PIL.Image.MAX_IMAGE_PIXELS and Settings.max_decode_pixels if you trust the file"
         ) from None
     except Exception as error:  # decoders raise anything on damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -137,9 +142,11 @@ def _open(source: str, file: IO[bytes]) -> Image.Image:
 def _pixels(source: str, image: Image.Image, settings: Settings) -> Pixels:
     if image.width * image.height > settings.max_decode_pixels:
         raise PictureError(
-            f"{source} - {image.width}x{image.height} is over the limit on decoding - raise "
-            f"Settings.max_decode_pixels if you trust the file"
+            f"{source} - {image.width}x{image.height} is over the limit on decoding - scale it "
+            f"down, or raise Settings.max_decode_pixels if you trust the file"
         )
+    if 0 in image.size:
+        raise PictureError(f"{source} - {image.width}x{image.height} pixels - give one with some")
     image.load()  # first, because it turns a TIFF upright, and a PNG may end with its EXIF data
     photo = settings.protocol == "photo"
     orientation = _orientation(image) if photo else 1
@@ -241,7 +248,13 @@ def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 def _from_array(source: str, data: Any) -> Pixels:
     """(H, W, 3) uint8, or float32 in 0..255, of an array or tensor."""
     tensor = hasattr(data, "detach")  # torch's, without importing it
-    array = np.asarray(data.detach().cpu() if tensor else data)
+    try:
+        array = np.asarray(data.detach().cpu() if tensor else data)
+    except (TypeError, ValueError) as error:  # lists of odd lengths; bfloat16, which numpy lacks
+        raise PictureError(
+            f"{source} - got {type(data).__name__} that is no array ({error}) - give an array of "
+            f"uint8, or of float32 in 0..1"
+        ) from error
     layout = "(3, H, W)" if tensor else "(H, W, 3)"
     if tensor and array.ndim == 3:
         array = np.moveaxis(array, 0, -1)

@@ -26,6 +26,7 @@ def work() -> None:
     """Decode what comes by the socket that is this process's stdin, until that closes."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the parent decides when to end
         signal.signal(number, signal.SIG_IGN)
+    decode.leave_limit_to_settings()
     connection = Connection(0)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError, MemoryError):  # the last: a picture's own bytes

@@ -109,7 +109,7 @@ def unpacked(chunk: bytes) -> list[Entry]:
 def _identity(entry: Entry) -> list[Any]:
     """What tells a picture, its state and its row's other columns apart."""
     if isinstance(entry, Archive):
-        return [entry.place]
+        return [entry.place, entry.stamp] if entry.stamp else [entry.place]
     if isinstance(entry, Failure):
         return [entry.source, entry.text]
     return [entry.source, entry.key, entry.stamp, dict(entry.carried)]

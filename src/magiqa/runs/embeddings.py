@@ -51,10 +51,12 @@ class EmbedRun(Run):
         self._begun = time.monotonic()  # the part that is gathered
 
     def finish(self) -> None:
-        """Write what is left and the index; parts that a crash left without rows are removed."""
+        """Write what is left and the index; parts that a crash left without lines are removed."""
         self._write_part()
         super().finish()
-        named = {row.get("part") for row in _rows(self._folder)}
+        assert self._journal is not None  # there is always an output
+        lines = map(self._journal.read, self._journal.places())  # also what is not in this input
+        named = {line["carried"].get("part") for line in lines}
         for part in self._folder.glob("part-*.safetensors"):
             if part.name not in named:
                 part.unlink()
@@ -63,6 +65,13 @@ class EmbedRun(Run):
         for entry in self._embedder.stream_embeddings(pictures):
             self._entry = entry
             yield entry if isinstance(entry, Failure) else self._embedder.score_embedded(entry)
+
+    def _find(self, source: str, occurrence: int, stamp: str) -> tuple[int, bool] | None:
+        found = super()._find(source, occurrence, stamp)
+        if self._journal is None or found is None or not found[1]:
+            return found
+        part = self._journal.read(found[0])["carried"]["part"]
+        return found if Path(self._folder, part).exists() else None
 
     def _record(self, position: int, line: Line) -> None:
         if not isinstance(self._entry, Embedded):
@@ -144,19 +153,31 @@ def rescore(folder: str | os.PathLike[str], scorer: Scorer) -> Iterator[Score | 
         yield entry if isinstance(entry, Failure) else scorer.score_embedded(entry)
 
 
-def rescore_to(output: Path, folder: Path, scorer: Scorer) -> None:
-    """Write kept embeddings' scores under the scorer's settings; keys and carried columns stay."""
+def rescore_to(output: Path, folder: Path, scorer: Scorer) -> int:
+    """Write kept embeddings' scores under the scorer's settings; how many rows are failures.
+
+    Keys and carried columns stay. Raises what `rescore` raises, and OutputError.
+    """
+    if output.resolve() == Path(folder, INDEX).resolve():
+        raise OutputError(f"{output} - this tells where the embeddings are - name another file")
+    about = _provenance(folder)
     before = sinks.columns(settings_of(folder).pairs)
     pairs = scorer.settings.pairs
+    failed = 0
 
     def rows() -> Iterator[Row]:
+        nonlocal failed
+        failed = 0
         for kept, result in zip(_rows(folder), rescore(folder, scorer), strict=True):
+            failed += isinstance(result, Failure)
             item = Item(kept["source"], None, key=kept["key"])
             own = ("part", "first", *before)
             carried = {name: value for name, value in kept.items() if name not in own}
             yield sinks.with_carried(sinks.row(item, result, pairs), carried)
 
-    sinks.write(output, rows, pairs, scorer.provenance)
+    interrupted = {"interrupted": True} if "interrupted" in about else {}
+    sinks.write(output, rows, pairs, scorer.provenance | interrupted)
+    return failed
 
 
 def settings_of(folder: Path) -> Settings:

@@ -189,6 +189,7 @@ def changes(begun: Mapping[str, Any], header: Mapping[str, Any]) -> list[str]:
             **each["provenance"]["settings"],
             "backbone": each["provenance"]["backbone"],
             "weights_hash": each["provenance"]["weights_hash"],
+            "dtype": dtype(each["provenance"]),
         }
         for each in (begun, json.loads(json.dumps(header)))
     )
@@ -197,6 +198,12 @@ def changes(begun: Mapping[str, Any], header: Mapping[str, Any]) -> list[str]:
         for name, value in now.items()
         if was.get(name) != value
     ]
+
+
+def dtype(provenance: Mapping[str, Any]) -> str:
+    """What the network computed in: engines agree with one another, half precisions do not."""
+    _, _, last = provenance.get("engine", "").rpartition(" ")
+    return last if last in ("float16", "bfloat16") else "float32"
 
 
 def _parsed(content: bytes) -> Line | None:

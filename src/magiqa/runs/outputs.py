@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import itertools
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from magiqa.errors import SettingsError, SourceError, nearest
+from magiqa.records import Failure, Score
 from magiqa.runs import manifests, parts, sinks
 from magiqa.runs.journal import Line
 from magiqa.runs.sinks import Row
@@ -66,6 +68,18 @@ class Output:
             except (KeyError, TypeError, ValueError) as error:
                 raise self._foreign(f"a row cannot be read ({error})") from error
             yield row
+
+    def results(self) -> Iterator[Score | Failure]:
+        """The rows as what a scorer gave, without views and pairs. Raises SourceError."""
+        for row in self.rows():
+            if row["error"] is not None:
+                yield Failure(row["source"], row["error_kind"], row["error"])
+                continue
+            names = [each.name for each in dataclasses.fields(Score) if each.name in row]
+            known = {name: row[name] for name in names}
+            known |= {"pairs": {}, "warnings": tuple(row["warnings"]), "views": ()}
+            cues = ("similarity", "magnitude", "weight")  # which a rival has not
+            yield Score(**known | {cue: math.nan for cue in cues if row[cue] is None})
 
     def kept(self) -> Iterator[Line]:
         """The lines of the journal, of all times; none when there is no journal."""

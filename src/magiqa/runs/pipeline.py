@@ -18,6 +18,7 @@ from magiqa.runs.chunks import Shard, shard_of
 from magiqa.runs.fetch import fetched
 from magiqa.runs.journal import Journal, Line
 from magiqa.runs.sinks import Row
+from magiqa.runs.sources import named
 from magiqa.scorer import Scorer
 from magiqa.settings import Settings
 
@@ -46,8 +47,9 @@ def score_paths(
 ) -> Iterator[Score | Failure]:
     """Score all that the paths lead to (`list_items`), in order; what cannot be is a Failure.
 
-    Without a scorer, RN50 with default settings. `jobs` decode workers guard against pictures that
-    hang or grow (pictures/pool.py). Memory does not grow with the number of pictures.
+    Without a scorer, RN50 with default settings; one path alone is taken as such. `jobs` decode
+    workers guard against pictures that hang or grow (pictures/pool.py). Memory does not grow with
+    the number of pictures.
     """
     with Run(paths, scorer or Scorer(), column=column, jobs=jobs) as run:
         yield from run
@@ -77,7 +79,7 @@ class Run:
         """Pictures that an earlier run scored."""
         self.kept_failures = 0
         """Pictures that failed in an earlier run and were not tried again."""
-        self._paths = [os.fspath(path) for path in paths]
+        self._paths = list(named(paths))
         self._scorer = scorer
         self._output = output
         self._column = column
@@ -152,6 +154,11 @@ class Run:
     def _scored(self, pictures: Iterable[Picture | Failure]) -> Iterator[Score | Failure]:
         return self._scorer.stream(pictures)
 
+    def _find(self, source: str, occurrence: int, stamp: str) -> tuple[int, bool] | None:
+        """What the journal has of a picture: its place, and whether it is a score."""
+        assert self._journal is not None  # only then is it asked
+        return self._journal.find(source, occurrence, stamp)
+
     def _record(self, position: int, line: Line) -> None:
         """Keep a picture's line."""
         assert self._journal is not None  # there is a line only for a journal
@@ -174,7 +181,7 @@ class Run:
                 continue
             item = entry if isinstance(entry, Item) else Item(entry.source, None)
             occurrence = occurrences.count(item.source)
-            found = self._journal.find(item.source, occurrence, item.stamp)
+            found = self._find(item.source, occurrence, item.stamp)
             place, scored = found or (-1, False)
             self._order.append(place)
             if found and (scored or not self._retry_failed):

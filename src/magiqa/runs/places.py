@@ -56,18 +56,31 @@ def beside(place: str, name: str) -> str:
 
 
 def item(place: str, key: str = "", carried: Mapping[str, Any] | None = None) -> Item | Failure:
-    """The picture at a place; a local file that is not there is a Failure."""
+    """The picture at a place; a local file that is not there is a Failure.
+
+    Where a manifest names it, it is an item that cannot be fetched: its row keeps the columns.
+    """
     if is_url(place):
         return Item(place, partial(fetch, place), key, carried=carried or {})
     try:
         stamp = file_stamp(place)
     except PermissionError as error:
         text = f"{place} - cannot be read ({error.strerror}) - check its permissions"
-        return Failure(place, SourceError.__name__, text)
     except (OSError, ValueError):  # the name may hold what no name can
         text = f"{place} - there is no such file or folder - check the path"
-        return Failure(place, SourceError.__name__, text)
-    return Item(place, Path(place), key, stamp, carried or {})
+    else:
+        return Item(place, Path(place), key, stamp, carried or {})
+    if key or carried:
+        return Item(place, partial(_refuse, text), key, carried=carried or {})
+    return Failure(place, SourceError.__name__, text)
+
+
+def stamp_if_there(place: str) -> str:
+    """The stamp of a local file, empty for all else."""
+    try:
+        return file_stamp(place)
+    except (OSError, ValueError):
+        return ""
 
 
 def file_stamp(path: str) -> str:
@@ -131,6 +144,10 @@ def seekable(place: str) -> BinaryIO:
             kept.close()
             raise _broke_off(place, error) from error
     return kept
+
+
+def _refuse(text: str) -> bytes:
+    raise SourceError(text)
 
 
 def _broke_off(place: str, error: Exception) -> SourceError:

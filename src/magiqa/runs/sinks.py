@@ -20,6 +20,10 @@ SUFFIXES = (".csv", ".jsonl", ".parquet")
 ROWS_AT_ONCE = 10_000
 
 
+class Long(int):
+    """The kind of integers that a float does not hold, such as ids."""
+
+
 def columns(pairs: Sequence[PromptPair]) -> dict[str, type]:
     """The one schema of every output, column -> kind of its values; carried columns follow it."""
     cues = ["score", "similarity", "magnitude", "weight", *map(pair_name, pairs)]
@@ -114,8 +118,8 @@ def kinds(rows: Iterable[Row], pairs: Sequence[PromptPair]) -> dict[str, set[typ
 
 def _kind(value: object) -> type:
     """A kind that a column can have: all but numbers and truth are text."""
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return str
+    if isinstance(value, int) and abs(value) > 2**53:
+        return Long if -(2**63) <= value < 2**63 else str
     return type(value) if isinstance(value, bool | int | float | None) else str
 
 
@@ -166,7 +170,7 @@ def _arrow_type(pyarrow: Any, found: set[type]) -> Any:
         return pyarrow.list_(pyarrow.string())
     if kinds == {bool}:
         return pyarrow.bool_()
-    if kinds == {int}:
+    if kinds and kinds <= {int, Long}:
         return pyarrow.int64()
     if kinds and kinds <= {int, float}:
         return pyarrow.float64()

@@ -19,6 +19,17 @@ class Archive(NamedTuple):
     """A tar shard or zip archive that is not opened yet."""
 
     place: str
+    stamp: str = ""
+    """Changes when a local file does."""
+
+
+def named(sources: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
+    """Sources as texts; one alone is taken as such, not letter by letter."""
+    if isinstance(sources, str | os.PathLike):
+        yield os.fspath(sources)
+        return
+    for source in sources:
+        yield os.fspath(source)
 
 
 def list_items(
@@ -39,12 +50,12 @@ def list_unopened(
     sources: Iterable[str | os.PathLike[str]], column: str | None = None
 ) -> Iterator[Item | Failure | Archive]:
     """`list_items`, an archive as a whole in the place of what is in it."""
-    for source in sources:
-        if os.fspath(source) == "-":
+    for source in named(sources):
+        if source == "-":
             listed = (entry for name in _standard_input() for entry in _entries(name, column))
             yield from _or_failure("standard input", listed)
         else:
-            yield from _entries(os.fspath(source), column)
+            yield from _entries(source, column)
 
 
 def opened(entry: Item | Failure | Archive) -> Iterator[Item | Failure]:
@@ -93,7 +104,7 @@ def _at(place: str, column: str | None) -> Iterator[Item | Failure | Archive]:
     if not places.is_url(place) and os.path.isdir(place):
         found = _below(place)
     elif containers.kind_of(place):
-        return iter([Archive(place)])
+        return iter([Archive(place, places.stamp_if_there(place))])
     elif manifests.is_manifest(place):
         found = manifests.rows(place, column)
     else:

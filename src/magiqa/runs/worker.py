@@ -21,7 +21,7 @@ from magiqa.runs.chunks import Entry
 from magiqa.runs.fetch import fetched
 from magiqa.runs.parts import Parts, part_name
 from magiqa.runs.sinks import Row
-from magiqa.runs.sources import opened
+from magiqa.runs.sources import Archive, opened
 from magiqa.scorer import Scorer
 
 
@@ -128,9 +128,13 @@ class Worker:
 
 def _check_shared(entries: Iterable[Entry]) -> None:
     """A machine that sees none of a chunk's files would make failures of all of them."""
-    files = [each.data for each in entries if isinstance(each, Item) and each.stamp]
+    files = [
+        each.place if isinstance(each, Archive) else each.data
+        for each in entries
+        if not isinstance(each, Failure) and each.stamp
+    ]
     if files and not any(map(os.path.exists, files)):
         raise SourceError(
-            f"{files[0]} - {len(files)} pictures in a row are not there on {socket.gethostname()} "
-            f"- put them on storage that all machines share"
+            f"{files[0]} - {len(files)} files in a row are not there on {socket.gethostname()} - "
+            f"put them on storage that all machines share"
         )

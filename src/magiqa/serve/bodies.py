@@ -52,7 +52,9 @@ async def _parts(request: Request, limits: Limits) -> list[Item]:
                 raise Problem(
                     400, f"part {name[:80]!r} - is a text, not a file - leave it out of the form"
                 )
-            items.append(Item(part.filename or f"picture {len(items)}", await part.read()))
+            source = part.filename or f"picture {len(items)}"
+            source = source.encode(errors="backslashreplace").decode()  # some are no Unicode
+            items.append(Item(source, await part.read()))
     finally:
         await form.close()
     if not items:

@@ -66,7 +66,8 @@ def keys_of(file: Path | None, host: str, open_to_all: bool) -> Keys:
                 f"keys - {file} cannot be read ({getattr(error, 'strerror', error)}) - give a text "
                 f"file, a key a line"
             ) from None
-        keys = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        stripped = [line.strip() for line in lines]
+        keys = [line for line in stripped if line and not line.startswith("#")]
         if not keys:
             raise SettingsError(f"keys - {file} holds none - write one a line")
     else:
