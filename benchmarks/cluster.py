@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from statistics import median
 
 import inputs
+from child import printed
 from report import Report
 
 ROUNDS = 5
@@ -22,7 +20,7 @@ MANY = 10_000
 # arguments: weights, folder, how many pictures, of a chunk, workers; prints seconds from the first
 # chunk's begin to the last one's end, and the peak memory of the driver and of the largest worker
 CLUSTER = """
-import json, sys, tempfile
+import sys, tempfile
 from contextlib import suppress
 from pathlib import Path
 from magiqa.cluster import ClusterRun
@@ -45,11 +43,11 @@ with tempfile.TemporaryDirectory() as place:
         run.finish()
 assert sum(each.scored for each in done) == int(count)
 seconds = max(each.ended for each in done) - min(each.began for each in done)
-print(json.dumps([seconds, peak("self"), largest]))
+print(seconds, peak("self"), largest)
 """
 # arguments: weights, folder, how many pictures, threads; prints seconds without the scorer's start
 SCORE = """
-import json, sys, tempfile, time
+import sys, tempfile, time
 from pathlib import Path
 from magiqa import Scorer
 from magiqa.runs.pipeline import Run
@@ -62,7 +60,7 @@ with tempfile.TemporaryDirectory() as place:
         for _ in run:
             pass
         run.finish()
-print(json.dumps([time.perf_counter() - begin]))
+print(time.perf_counter() - begin)
 """
 
 
@@ -84,7 +82,7 @@ def main() -> None:
     report.add("the least of the pairs", min(ratios), "x")
     scores, clusters = [], []
     for _ in range(LONG_ROUNDS):
-        scores += _printed(SCORE, weights, folder, LONG, 2)
+        scores += printed(SCORE, weights, folder, LONG, 2)
         clusters.append(_cluster(weights, folder, LONG, 25, 2)[0])
     report.add("magiqa score, two threads", LONG / median(scores), "pictures/s")
     report.add("two workers", LONG / median(clusters), "pictures/s")
@@ -103,15 +101,8 @@ def main() -> None:
 def _cluster(
     weights: Path, folder: Path, count: int, chunk: int, workers: int
 ) -> tuple[float, float, float]:
-    seconds, driver, worker = _printed(CLUSTER, weights, folder, count, chunk, workers)
+    seconds, driver, worker = printed(CLUSTER, weights, folder, count, chunk, workers)
     return seconds, driver * 1024 / 1e6, worker * 1024 / 1e6
-
-
-def _printed(program: str, *arguments: object) -> list[float]:
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    numbers: list[float] = json.loads(done.stdout)
-    return numbers
 
 
 if __name__ == "__main__":

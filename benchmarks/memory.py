@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from statistics import median
 
 import inputs
+from child import megabytes, printed
 from report import Report
 
 # arguments: how many pictures, the weights, files that come round as often as needed
@@ -70,9 +69,9 @@ def main() -> None:
 def large_pictures(report: Report) -> None:
     for name, path in inputs.large_pictures().items():
         what = f"100 megapixels, {name}"
-        peak = _megabytes(_printed(NATIVE, inputs.checkpoint("RN50"), path))
+        peak = megabytes(*printed(NATIVE, inputs.checkpoint("RN50"), path))
         report.add(f"{what}, RN50 at native size", peak, "MB", at_most=1200)
-        seconds = median(float(_printed(DECODE, path)) for _ in range(3))
+        seconds = median(printed(DECODE, path)[0] for _ in range(3))
         report.add(f"{what}, decoding and scaling by default", seconds, "s", at_most=5)
 
 
@@ -87,17 +86,7 @@ def many_pictures(report: Report, architecture: str, few: int, many: int) -> Non
 
 def _peak(architecture: str, size: str, count: int) -> float:
     weights, files = inputs.checkpoint(architecture), inputs.pictures(size)
-    return _megabytes(_printed(SCORE, count, weights, *files))
-
-
-def _printed(program: str, *arguments: object) -> str:
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def _megabytes(maxrss: str) -> float:
-    kilobyte = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there
-    return int(maxrss) * kilobyte / 1e6
+    return megabytes(*printed(SCORE, count, weights, *files))
 
 
 if __name__ == "__main__":

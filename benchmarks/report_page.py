@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 import inputs
+from child import megabytes, printed
 from report import Report
 
 PICTURES = 10_000
@@ -81,15 +81,15 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory(dir=inputs.FOLDER) as place:
         output, page = Path(place, "out.parquet"), Path(place, "r.html")
-        _printed(RUN, inputs.checkpoint("tiny-resnet"), folder, output)
+        printed(RUN, inputs.checkpoint("tiny-resnet"), folder, output)
         for jobs in (1, 2):
-            built = [_printed(BUILD, output, page, jobs) for _ in range(ROUNDS)]
+            built = [printed(BUILD, output, page, jobs) for _ in range(ROUNDS)]
             seconds, size, thumbnails, here, child = (
                 median(each) for each in zip(*built, strict=True)
             )
             words = f"with --jobs {jobs}"
             report.add(f"building it {words}", seconds, "s", at_most=60)
-            peak = (here + jobs * child) * 1024 / 1e6  # ru_maxrss is in kilobytes on Linux
+            peak = megabytes(here + jobs * child)
             report.add(f"peak memory of it and its workers {words}", peak, "MB", at_most=500)
         report.add("thumbnails in it", thumbnails)
         report.add("size of the file", size / 1e6, "MB", at_most=60)
@@ -104,9 +104,9 @@ def main() -> None:
 
 
 def _used(page: Path) -> list[dict[str, Any]]:
-    chromium = shutil.which("chromium")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
-        sys.exit("this needs the package chromium")
+        sys.exit("this needs Chromium - install the package chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         rounds = []
@@ -117,12 +117,6 @@ def _used(page: Path) -> list[dict[str, Any]]:
             tab.close()
         browser.close()
     return rounds
-
-
-def _printed(program: str, *arguments: object) -> list[float]:
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return [float(word) for word in done.stdout.split()]
 
 
 if __name__ == "__main__":

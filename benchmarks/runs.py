@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
 import inputs
+from child import megabytes, printed
 from report import Report
 
 PICTURES = 10_000
@@ -71,7 +70,7 @@ def main() -> None:
         f"wall time; ideal: cores over the CPU seconds a picture takes to decode and encode, alone",
     )
     weights = inputs.checkpoint("tiny-resnet")
-    decoding, encoding = map(float, _printed(ALONE, weights, folder))
+    decoding, encoding = printed(ALONE, weights, folder)
     cores = len(os.sched_getaffinity(0))
     ideal = cores / (decoding + encoding)
     report.add("decoding a picture, alone", 1000 * decoding, "ms")
@@ -93,26 +92,16 @@ def main() -> None:
         with manifest.open("w") as file:
             file.write("path\n")
             file.writelines(f"folder/picture-{number:07}.jpg\n" for number in range(NAMES))
-        listed, peak = _printed(LIST, manifest)
-    report.add(f"peak memory, {int(listed)} names listed", _megabytes(peak), "MB", at_most=300)
+        listed, peak = printed(LIST, manifest)
+    report.add(f"peak memory, {int(listed)} names listed", megabytes(peak), "MB", at_most=300)
     report.write()
 
 
 def _run(weights: Path, folder: Path, jobs: int, count: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory(dir=inputs.FOLDER) as place:
         output = Path(place, "out.csv")
-        seconds, peak = _printed(RUN, output, jobs, weights, count, folder)
-    return float(seconds), _megabytes(peak)
-
-
-def _printed(program: str, *arguments: object) -> list[str]:
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
-
-
-def _megabytes(maxrss: str) -> float:
-    kilobyte = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there
-    return int(maxrss) * kilobyte / 1e6
+        seconds, peak = printed(RUN, output, jobs, weights, count, folder)
+    return seconds, megabytes(peak)
 
 
 if __name__ == "__main__":
