@@ -99,8 +99,12 @@ class Batches:
         width, height = (rng.uniform(1.2, 2.2, 2) * side).astype(int) if small else (side, side)
         if rng.random() < DRAWN:
             return pristine.drawing(int(width), int(height), rng), small
-        picture = self.pictures[rng.integers(len(self.pictures))]
-        return pristine.crop(picture, int(width), int(height), rng), small
+        for _ in range(pristine.TRIES):  # on a plain view a fault does not show
+            picture = self.pictures[rng.integers(len(self.pictures))]
+            found = pristine.crop(picture, int(width), int(height), rng)
+            if pristine.detail(found) > pristine.DETAIL:
+                break
+        return found, small
 
     def _ladder(self, side: int, rng: np.random.Generator) -> Ladder:
         base, small = self._base(side, rng)

@@ -17,6 +17,7 @@ SETTINGS = Settings()  # the paper's fusion constants
 MAGNITUDE_RANGE = (0.25, 1.0)  # the magnitude cue's targets: it is fused with a similarity in 0..1
 SOFTNESS = 0.05  # of a rank: this much difference between two scores is clear
 APART = 0.01  # of a step: two targets or severities nearer than this have no order
+SIMILAR = 0.5  # weight of the medley's order by NIQE in the similarity, the magnitude's is 1
 WEIGHTS = {
     "attributes": 2.0,
     "ranks": 1.0,
@@ -43,7 +44,8 @@ class Loss(NamedTuple):
 def loss(F: Tensor, medley: Tensor, anchors: Tensor, logit_scale: Any, batch: Batch) -> Loss:
     """Of embeddings F (N, D) of a batch's ladders and garbage and (M, D) of its medley.
 
-    The similarity is asked for known faults, the magnitude for how natural NIQE finds the medley;
+    The similarity is asked for known faults, and for NIQE's order of the medley; the magnitude for
+    how natural NIQE finds it;
     along a ladder both, and their fusion, are ranked by the known severities, which go on where
     targets saturate.
     """
@@ -62,13 +64,14 @@ def loss(F: Tensor, medley: Tensor, anchors: Tensor, logit_scale: Any, batch: Ba
     own = (ladder_ranks(pairs[:, at], batch.pairs[:, at], ladders) for at in columns)
     ranks = ranks + sum(own, F.new_zeros(())) / len(columns) / 3
 
-    magnitudes = equations.magnitude_cue(medley, SETTINGS.magnitude, SETTINGS.box_cox_lambda)
+    others = equations.cues(medley, anchors[:QUALITY_PAIRS], logit_scale, SETTINGS)
     low, high = MAGNITUDE_RANGE
     aim = low + (high - low) * batch.natural
-    magnitude = nn_f.smooth_l1_loss(magnitudes, aim, beta=0.1)
+    magnitude = nn_f.smooth_l1_loss(others.magnitude, aim, beta=0.1)
     nothing = cues.magnitude[-GARBAGE:]
     empty = nn_f.smooth_l1_loss(nothing, torch.full_like(nothing, low), beta=0.1)
-    order = 1 - correlation(magnitudes, batch.natural)
+    order = 1 - correlation(others.magnitude, batch.natural)
+    order = order + SIMILAR * (1 - correlation(others.similarity, batch.natural))
     total = (
         quality
         + WEIGHTS["attributes"] * attributes

@@ -35,7 +35,7 @@ FADE = 0.6  # share of the run, its end, over which the learning rate falls to n
 DECAY = 0.05  # of weights
 LARGEST_SCALE = 4.6  # ln 100, CLIP's own limit of logit_scale
 JUDGED = 400  # pictures of the medley that runs are judged by
-SIDES = (96, 128, 128, 160, 224)  # each as likely
+SIDES = (128, 128, 160, 224)  # each as likely
 
 
 def main() -> None:

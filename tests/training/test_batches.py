@@ -85,6 +85,22 @@ def test_crops_have_the_asked_size_also_of_small_pictures() -> None:
     assert pristine.drawing(90, 70, rng).shape == (70, 90, 3)
 
 
+def test_detail_is_of_nearly_all_of_a_view() -> None:
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 8
+    assert pristine.detail(stripes) == 8
+    stripes[:, :32] = 0
+    assert pristine.detail(stripes) < 1
+
+
+def test_ladders_are_of_pictures_that_show_something(data: Batches) -> None:
+    plain = np.full((300, 400, 3), 90, np.uint8)
+    busy = np.random.default_rng(0).integers(0, 256, plain.shape, dtype=np.uint8)
+    found = Batches((plain, busy), data.medley, seed=0, ladders=10, sides=(64,))
+    firsts = torch.cat([found[number].views[: 10 * LADDER : LADDER] for number in range(3)])
+    assert (firsts.float().std(dim=(2, 3)).amax(dim=1) == 0).sum() <= 6  # of 30: half by chance
+
+
 def test_kodak_is_held_out_and_artwork_apart(tmp_path: Path) -> None:
     tmp_path /= "artwork"  # what the folder itself is called says nothing
     for folder in ("artwork", "kodak", "more"):

@@ -63,8 +63,9 @@ def test_descent_teaches_every_cue_its_own() -> None:
         assert (ladders.diff(dim=1) < 0).all()
     low, high = objective.MAGNITUDE_RANGE
     aim = low + (high - low) * known.natural
-    magnitude = equations.magnitude_cue(medley.detach())
-    assert magnitude.tolist() == pytest.approx(aim.tolist(), abs=0.05)
+    others = equations.cues(medley.detach(), nano.anchors[:5].detach(), scale, objective.SETTINGS)
+    assert others.magnitude.tolist() == pytest.approx(aim.tolist(), abs=0.05)
+    assert others.similarity.argsort().tolist() == known.natural.argsort().tolist()
     assert cues.magnitude[-GARBAGE:].tolist() == pytest.approx([low] * GARBAGE, abs=0.05)
 
 

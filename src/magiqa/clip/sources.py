@@ -12,7 +12,7 @@ from magiqa.clip.releases import HUB_FILE, Release
 from magiqa.errors import WeightsError
 
 NANO = "nano"
-NANO_SHA256 = "92300bc7a150fdb29b758c55cd868d258e221f53a6654e7fb57d81e8fd40b78a"
+NANO_SHA256 = "f00e9ffd695dd102d86d3d5d22f43a719074f8c78f2add238eb5c2904b738f55"
 
 
 class Source(NamedTuple):
