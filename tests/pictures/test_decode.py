@@ -165,7 +165,7 @@ BAD: list[tuple[Any, str]] = [
     (None, r"got an array of shape \(\)"),
     ([[1, 2], [3]], r"it - got list that is no array \(.*\) - give an array of uint8, or of"),
     (torch.zeros(3, 8, 8, dtype=torch.bfloat16), r"it - got Tensor that is no array"),
-    (Image.new("RGB", (0, 5)), r"it - 0x5 pixels - give one with some"),
+    (Image.new("RGB", (0, 5)), r"it - 0x5, so it has no pixels - give one that has"),
     ({"a": 1}, r"got an array of shape \(\)"),
 ]
 

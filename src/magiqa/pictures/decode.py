@@ -146,7 +146,9 @@ def _pixels(source: str, image: Image.Image, settings: Settings) -> Pixels:
             f"down, or raise Settings.max_decode_pixels if you trust the file"
         )
     if 0 in image.size:
-        raise PictureError(f"{source} - {image.width}x{image.height} pixels - give one with some")
+        raise PictureError(
+            f"{source} - {image.width}x{image.height}, so it has no pixels - give one that has"
+        )
     image.load()  # first, because it turns a TIFF upright, and a PNG may end with its EXIF data
     photo = settings.protocol == "photo"
     orientation = _orientation(image) if photo else 1
