@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import recipe
 from magiqa import Failure, Item, MagiqaError, Settings, SettingsError
 from magiqa.pictures.pool import DecodePool
 from magiqa.records import Picture
+from pictures import hostile
 from pictures.hostile_scans import slow_jpeg
 
 HOURS = slow_jpeg(50_000)
@@ -207,10 +207,7 @@ def leftovers() -> tuple[int, int]:
 
 
 def test_the_limit_on_pixels_is_the_settings_alone() -> None:
-    large = bytearray(small(0))
-    large[16:24] = (60_000).to_bytes(4, "big") * 2  # a PNG header's sides
-    large[29:33] = zlib.crc32(large[12:29]).to_bytes(4, "big")
-    [failure] = read([Item("it", bytes(large))], jobs=1)
+    [failure] = read([Item("it", hostile.png(60_000, 60_000, b""))], jobs=1)
     assert "it - 60000x60000 is over the limit on decoding - scale it down" in str(failure)
 
 
