@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from skimage import data
 
 from distortions import KINDS, SHARES, distort, mixture
-from distortions.pixels import Bytes, convolve, from_ycc, to_ycc
+from distortions.pixels import Bytes, Floats, convolve, from_ycc, to_ycc
 
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NEARLY = {"colour.palette": 60.0}  # 256 colours are not all
@@ -78,6 +79,19 @@ def test_noise_has_the_deviation_it_says() -> None:
 def test_darkening_by_hand() -> None:
     grey = np.full((40, 40, 3), 200, np.uint8)
     assert (distort(grey, "tone.darken", 1.0, 0) == 24).all()  # 200 * 0.12
+
+
+def test_what_a_generator_gets_wrong_is_detail(astronaut: Bytes) -> None:
+    def coarse(picture: Bytes) -> Floats:
+        found: Floats = ndimage.gaussian_filter(picture.astype(np.float32), (8, 8, 0))
+        return found
+
+    flat = np.full((40, 50, 3), 90, np.uint8)
+    for kind in ("structure.scrambled", "structure.invented"):
+        assert (distort(flat, kind, 1.0, 0) == 90).all()
+        ruined = distort(astronaut, kind, 1.0, 0)
+        assert error(astronaut, ruined) > 150  # squared levels
+        assert np.abs(coarse(ruined) - coarse(astronaut)).mean() < 3  # levels
 
 
 def test_convolution_by_hand() -> None:

@@ -9,6 +9,7 @@ from distortions.blurs import cloud
 from distortions.pixels import Bytes, Floats, between, normal, to_bytes, to_unit
 
 BLOCK = 16
+DETAIL_SCALES = (1.0, 2.5)  # pixels
 
 
 def blocks(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
@@ -23,13 +24,14 @@ def misplaced(picture: Bytes, severity: float, rng: np.random.Generator) -> Byte
 
 def jitter(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
     """Each pixel from a place up to a few pixels off."""
-    return _moved(picture, normal((2, *picture.shape[:2]), rng) * between(0, 3, severity, 1.2))
+    field = normal((2, *picture.shape[:2]), rng) * between(0, 3, severity, 1.2)
+    return to_bytes(_moved(to_unit(picture), field))
 
 
 def warp(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
     """Shapes bent smoothly, up to 6 pixels off, as by a generator that cannot draw."""
     field = ndimage.gaussian_filter(normal((2, *picture.shape[:2]), rng), (0, 4, 4))
-    return _moved(picture, field / field.std() * between(0, 6, severity, 1.2))
+    return to_bytes(_moved(to_unit(picture), field / field.std() * between(0, 6, severity, 1.2)))
 
 
 def lines(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
@@ -68,10 +70,35 @@ def melted(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
     """Shapes run into one another and lose their texture in a part of the picture."""
     mask = np.clip(cloud(picture.shape[:2], rng) * 3 - 0.9, 0, 1)
     field = ndimage.gaussian_filter(normal((2, *picture.shape[:2]), rng), (0, 6, 6))
-    moved = _moved(picture, field / field.std() * mask * between(0, 9, severity, 1.2))
-    values = to_unit(moved)
+    values = _moved(to_unit(picture), field / field.std() * mask * between(0, 9, severity, 1.2))
     smooth = ndimage.uniform_filter(values, (2 * round(3 * severity) + 1,) * 2 + (1,))
     return to_bytes(values + (smooth - values) * (mask * min(1.0, 2 * severity))[..., None])
+
+
+def scrambled(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
+    """Detail put together wrongly: two scales of it, each bent on its own over the coarse rest."""
+    values = to_unit(picture)
+    found = np.zeros_like(values)
+    for sigma in DETAIL_SCALES:
+        coarse = ndimage.gaussian_filter(values, (sigma, sigma, 0))
+        field = ndimage.gaussian_filter(
+            normal((2, *picture.shape[:2]), rng), (0, 2 * sigma, 2 * sigma)
+        )
+        found += _moved(values - coarse, field / field.std() * between(0, 4 * sigma, severity, 1.2))
+        values = coarse
+    return to_bytes(found + values)
+
+
+def invented(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
+    """Texture that a generator made up: noise in the place of detail, as strong as it was."""
+    values, noise = to_unit(picture), normal((*picture.shape[:2], 1), rng)
+    sigma = (DETAIL_SCALES[1],) * 2 + (0,)
+    coarse = ndimage.gaussian_filter(values, sigma)
+    fine = values - coarse
+    strength = np.sqrt(ndimage.gaussian_filter(fine**2, (4, 4, 0)))
+    grain = noise - ndimage.gaussian_filter(noise, sigma)
+    grain = ndimage.gaussian_filter(grain, (0.7, 0.7, 0))
+    return to_bytes(values + (grain / grain.std() * strength - fine) * np.float32(severity))
 
 
 def _in_blocks(picture: Bytes, severity: float, rng: np.random.Generator, change: object) -> Bytes:
@@ -85,11 +112,11 @@ def _in_blocks(picture: Bytes, severity: float, rng: np.random.Generator, change
     return changed
 
 
-def _moved(picture: Bytes, field: Floats) -> Bytes:
-    places = np.indices(picture.shape[:2], dtype=np.float32) + field
-    values = to_unit(picture)
+def _moved(values: Floats, field: Floats) -> Floats:
+    """Each pixel (H, W, 3) from a place so far off, (2, H, W)."""
+    places = np.indices(values.shape[:2], dtype=np.float32) + field
     moved = [
         ndimage.map_coordinates(values[..., channel], places, order=1, mode="mirror")
         for channel in range(3)
     ]
-    return to_bytes(np.stack(moved, axis=-1))
+    return np.stack(moved, axis=-1)
