@@ -12,7 +12,7 @@ from magiqa.clip.releases import HUB_FILE, Release
 from magiqa.errors import WeightsError
 
 NANO = "nano"
-NANO_SHA256 = "f00e9ffd695dd102d86d3d5d22f43a719074f8c78f2add238eb5c2904b738f55"
+NANO_SHA256 = "168499367be770849611945baed24a643ec6eedbe257b7c92e6b493993e56e57"
 
 
 class Source(NamedTuple):
