@@ -30,8 +30,8 @@ def jitter(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
 
 def warp(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
     """Shapes bent smoothly, up to 6 pixels off, as by a generator that cannot draw."""
-    field = ndimage.gaussian_filter(normal((2, *picture.shape[:2]), rng), (0, 4, 4))
-    return to_bytes(_moved(to_unit(picture), field / field.std() * between(0, 6, severity, 1.2)))
+    field = _bent(picture, 4, rng) * between(0, 6, severity, 1.2)
+    return to_bytes(_moved(to_unit(picture), field))
 
 
 def lines(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
@@ -69,8 +69,8 @@ def repeated(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes
 def melted(picture: Bytes, severity: float, rng: np.random.Generator) -> Bytes:
     """Shapes run into one another and lose their texture in a part of the picture."""
     mask = np.clip(cloud(picture.shape[:2], rng) * 3 - 0.9, 0, 1)
-    field = ndimage.gaussian_filter(normal((2, *picture.shape[:2]), rng), (0, 6, 6))
-    values = _moved(to_unit(picture), field / field.std() * mask * between(0, 9, severity, 1.2))
+    field = _bent(picture, 6, rng) * mask * between(0, 9, severity, 1.2)
+    values = _moved(to_unit(picture), field)
     smooth = ndimage.uniform_filter(values, (2 * round(3 * severity) + 1,) * 2 + (1,))
     return to_bytes(values + (smooth - values) * (mask * min(1.0, 2 * severity))[..., None])
 
@@ -81,10 +81,8 @@ def scrambled(picture: Bytes, severity: float, rng: np.random.Generator) -> Byte
     found = np.zeros_like(values)
     for sigma in DETAIL_SCALES:
         coarse = ndimage.gaussian_filter(values, (sigma, sigma, 0))
-        field = ndimage.gaussian_filter(
-            normal((2, *picture.shape[:2]), rng), (0, 2 * sigma, 2 * sigma)
-        )
-        found += _moved(values - coarse, field / field.std() * between(0, 4 * sigma, severity, 1.2))
+        field = _bent(picture, 2 * sigma, rng) * between(0, 4 * sigma, severity, 1.2)
+        found += _moved(values - coarse, field)
         values = coarse
     return to_bytes(found + values)
 
@@ -110,6 +108,13 @@ def _in_blocks(picture: Bytes, severity: float, rng: np.random.Generator, change
         at = np.s_[tops[row] : tops[row] + BLOCK, lefts[column] : lefts[column] + BLOCK]
         changed[at] = change(changed[at])
     return changed
+
+
+def _bent(picture: Bytes, sigma: float, rng: np.random.Generator) -> Floats:
+    """A smooth field (2, H, W) of deviation 1 for a picture."""
+    field = ndimage.gaussian_filter(normal((2, *picture.shape[:2]), rng), (0, sigma, sigma))
+    found: Floats = field / field.std()
+    return found
 
 
 def _moved(values: Floats, field: Floats) -> Floats:
