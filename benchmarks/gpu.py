@@ -10,7 +10,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -32,7 +32,7 @@ from magiqa.clip.torch_engine import (
     DTYPES,
     TorchEncoder,
     device_of,
-    ieee_convolutions,
+    ieee,
     micro_batch_of,
 )
 from magiqa.clip.weights import Checkpoint
@@ -94,14 +94,14 @@ class Precision(NamedTuple):
     @contextmanager
     def on(self) -> Iterator[None]:
         """With torch's switches as it wants them."""
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("high" if self.tf32 else "highest")
-        try:
-            if self.tf32:  # torch's own default for convolutions
+        if not self.tf32:
+            with ieee():
                 yield
-            else:
-                with ieee_convolutions():
-                    yield
+            return
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high")  # convolutions use TF32 by torch's own default
+        try:
+            yield
         finally:
             torch.set_float32_matmul_precision(before)
 
@@ -255,7 +255,8 @@ class Bench:
     def scores(self, name: str, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
         precision = self.precisions[name]
         scorer = self.scorer(precision)
-        with precision.on():
+        # a scorer sets what it needs itself, in threads that would wait for `on` for ever
+        with precision.on() if precision.tf32 else nullcontext():
             return np.asarray([score.score for score in scorer.score_many(pictures)])
 
     def scorer(self, precision: Precision) -> Scorer:

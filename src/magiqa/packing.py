@@ -42,8 +42,8 @@ class Packer:
 
     `encode` takes views (N, 3, 224, 224), 0..255, to embeddings (N, `dimensions`). With one lane it
     runs in the caller's thread. With more, each lane is a thread, and the next micro-batch is cut
-    meanwhile. `place` takes pixels where `cut` cuts views: to the encoder's device. Memory: `lanes`
-    + 1 micro-batches and the embeddings of the pictures in them.
+    meanwhile. `room` makes memory for views, and `place` takes pixels, where `cut` cuts: on the
+    encoder's device. Memory: `lanes` + 1 micro-batches and the embeddings of the pictures in them.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Packer:
         dimensions: int,
         size: int,
         lanes: int,
+        room: Callable[[tuple[int, ...]], Array] = lambda shape: np.empty(shape, np.float32),
         place: Callable[[NDArray[Any]], Array] = lambda pixels: pixels,
         cut: Callable[[Array, Array, Sequence[views.Cut]], None] = views.cut,
     ) -> None:
@@ -63,7 +64,7 @@ class Packer:
         self._lanes = lanes
         np.empty(_FREED, np.uint8)
         shape = (size, 3, views.SIDE, views.SIDE)
-        self._free = [place(np.empty(shape, np.float32)) for _ in range(lanes + 1)]
+        self._free = [room(shape) for _ in range(lanes + 1)]
         self._batch = self._free.pop()
         self._owners: Owners = []
         self._under_way: deque[tuple[Future[Floats], Owners, Array]] = deque()

@@ -83,11 +83,11 @@ class Scorer:
 
             where, how = device or "cpu", dtype or "float32"
             on_torch = TorchEncoder(*about, threads, where, how, whole, micro_batch)
-            on_cpu = on_torch.device.type == "cpu"  # torch's threads fill it with one lane
-            self._lanes = 1 if whole or on_cpu else LANES
+            # torch's threads fill a CPU with one lane, and MPS takes one thread at a time
+            self._lanes = LANES if on_torch.device.type == "cuda" and not whole else 1
             self._micro_batch = on_torch.micro_batch
             self._encoder = on_torch
-            self._where = {"place": on_torch.place, "cut": on_torch.cut}
+            self._where = {"room": on_torch.room, "place": on_torch.place, "cut": on_torch.cut}
         else:
             threads = threads or available_cores()
             self._lanes = 1 if whole else min(threads, LANES)

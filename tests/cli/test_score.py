@@ -211,6 +211,21 @@ def test_embed_and_rescore_are_score(run: Run, folder: Path, checkpoint: Path) -
     assert list(rescored[0]) == list(scored[0])
 
 
+def test_rescore_takes_the_backbone_that_was_embedded_with(folder: Path, checkpoint: Path) -> None:
+    magiqa: list[str | Path] = [sys.executable, "-m", "magiqa"]
+    rescore = [*magiqa, "rescore", folder / "kept", "-o", folder / "rescored.csv"]
+    embed = [*magiqa, "embed", folder / "a.png", "-o", folder / "kept"]
+    subprocess.run([*embed, "--backbone", "nano"], check=True)
+    subprocess.run(rescore, check=True)
+    [row] = csv.DictReader((folder / "rescored.csv").read_text().splitlines())
+    assert row["backbone"] == "nano"
+    subprocess.run([*embed, "--weights", checkpoint, "--restart"], check=True)
+    done = subprocess.run(rescore, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    told = " ".join(done.stderr.split())
+    assert "embedded with a checkpoint of one's own (resnet-1-1-1-1x8) - give it with" in told
+
+
 def test_what_is_selected_is_selected_of_all_rows(run: Run, folder: Path) -> None:
     out = folder / "out.csv"
     first = run(folder, "-o", out, "--sort", "worst", "--top", 2)

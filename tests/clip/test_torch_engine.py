@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import recipe
 from magiqa import Failure, PictureError, Scorer, Settings, SettingsError
+from magiqa.clip import cuda
 from magiqa.clip.onnx_engine import OnnxEncoder
 from magiqa.clip.torch_engine import (
     ImageTower,
     TorchEncoder,
     cut_windows,
-    ieee_convolutions,
+    ieee,
     is_out_of_memory,
     micro_batch_of,
 )
@@ -238,13 +240,66 @@ class Copies(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
-def test_tf32_is_off_inside_and_as_it_was_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    cudnn = torch.backends.cudnn
-    monkeypatch.setattr(cudnn, "allow_tf32", True)  # torch's own default
-    before = cudnn.allow_tf32, cudnn.benchmark, cudnn.enabled
-    with ieee_convolutions():
-        assert (cudnn.allow_tf32, cudnn.benchmark, cudnn.enabled) == (False, *before[1:])
-    assert (cudnn.allow_tf32, cudnn.benchmark, cudnn.enabled) == before
+@pytest.mark.parametrize("wanted", [("tf32", "none"), ("ieee", "none"), ("tf32", "tf32")])
+def test_tf32_is_off_inside_and_as_it_was_outside(wanted: tuple[str, str]) -> None:
+    backends: Any = torch.backends  # whose new switches have no types
+    switches = backends.cudnn.conv, backends.cuda.matmul
+
+    def now() -> tuple[str, ...]:
+        return tuple(switch.fp32_precision for switch in switches)
+
+    first = now()
+    try:
+        for switch, value in zip(switches, wanted, strict=True):
+            switch.fp32_precision = value
+        with ieee():
+            assert now() == ("ieee", "ieee")
+        assert now() == wanted
+    finally:
+        for switch, value in zip(switches, first, strict=True):
+            switch.fp32_precision = value
+
+
+def test_a_cpu_asks_nothing_of_gpus(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stream(*_: object) -> None:
+        raise AttributeError("module 'torch.mps' has no attribute 'current_device'")
+
+    monkeypatch.setattr(torch.cuda, "stream", stream)  # on a Mac even stream(None) does so
+    assert Scorer(weights=checkpoint, engine="torch")(PICTURES[1]).views
+
+
+def test_no_memory_to_copy_to_is_a_memory_error_too(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Tensor:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(TorchEncoder, "place", full)
+    encoder = TorchEncoder(Checkpoint(checkpoint, ""))
+    with pytest.raises(MemoryError, match="CUDA out of memory"):
+        encoder(VIEWS)
+    assert encoder.micro_batch == 2  # three views were too many
+
+
+def test_a_copy_that_fails_costs_the_next_ones_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(count: int, pin_memory: bool = False) -> Tensor:
+        if pin_memory:
+            raise RuntimeError("CUDA error: out of memory")
+        return torch.empty(count, dtype=torch.uint8)
+
+    monkeypatch.setattr(cuda, "event", lambda: SimpleNamespace(synchronize=lambda: None))
+    monkeypatch.setattr(cuda, "_bytes", full)
+    staging = cuda.Staging()
+    for _ in range(3):  # there are two parts
+        with pytest.raises(RuntimeError, match="out of memory"):
+            staging.copy(VIEWS, torch.device("cpu"))
+
+
+def test_exact_arrays_come_back_whatever_happens_between(checkpoint: Path) -> None:
+    tower = ImageTower(Checkpoint(checkpoint, "")).double().half()
+    kinds = {values.dtype for values in tower.arrays().values()}
+    assert kinds == {torch.float16, torch.float32}
+    assert {values.dtype for values in tower.double().float().arrays().values()} == {torch.float32}
 
 
 def test_without_torch_the_engine_says_what_to_install(checkpoint: Path) -> None:

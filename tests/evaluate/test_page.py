@@ -115,6 +115,8 @@ def test_drawings_carry_the_warning_and_are_whole(written: Path) -> None:
 def test_released_weights_whole_sets_and_rn50_need_no_warning(made: Reproduction) -> None:
     of_the_paper = Reproduction("RN50", {})
     assert page.warnings(of_the_paper, [{"released": True}]) == []
+    a_rivals = {"set": "csiq", "engine": "piqe"}
+    assert page.warnings(of_the_paper, [{"released": True}, a_rivals]) == []
     assert page.warnings(made, [{"released": True}]) == [
         f"Tables 1-5 and the figures are by {TINY}, the paper's by RN50"
     ]

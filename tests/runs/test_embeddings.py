@@ -87,13 +87,15 @@ def test_rows_keep_their_keys_and_a_manifests_columns(
     pictures: list[str], folder: Path, tiny: Scorer, tmp_path: Path
 ) -> None:
     manifest = tmp_path / "list.jsonl"
-    lines = [json.dumps({"path": Path(each).name, "label": "x"}) for each in pictures]
+    columns = {"label": "x", "part": "y", "first": 7}  # two are names of the index
+    lines = [json.dumps({"path": Path(each).name, **columns}) for each in pictures]
     manifest.write_text("\n".join(lines))
     embed([str(manifest)], tiny, folder)
     rescore_to(tmp_path / "out.jsonl", folder, tiny)
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["key"] for row in rows] == [Path(each).name for each in pictures]
-    assert {row["label"] for row in rows} == {"x"}
+    own = {(row["label"], row["input_part"], row["input_first"]) for row in rows}
+    assert own == {("x", "y", 7)}
     assert "part" not in rows[0]
 
 

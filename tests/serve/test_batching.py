@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from magiqa import Scorer
+from magiqa.pictures.pool import DecodePool
 from serve.conftest import Gated, encoded, number, raw, serving, wait_for
 
 ONE_VIEW = encoded(200, 200)
@@ -130,6 +131,38 @@ def test_an_engine_that_fails_is_told_and_outlived(gated: Gated) -> None:
         assert ask(client).status_code == 200
         assert client.get("/readyz").status_code == 200
         assert number(client, 'magiqa_errors_total{kind="RuntimeError"}') == 1
+
+
+def test_an_answer_that_cannot_be_made_is_told_too(
+    gated: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(gated) as client:
+        with monkeypatch.context() as broken:
+            broken.setattr(gated, "score_embedded", lambda _: 1 / 0)
+            answer = ask(client)
+        assert answer.status_code == 500
+        assert "the engine failed (ZeroDivisionError)" in answer.json()["detail"]
+        assert ask(client).status_code == 200
+
+
+def test_what_nobody_foresaw_is_a_problem_with_its_id(
+    gated: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise RuntimeError("no worker could be started")
+
+    with serving(gated) as client:
+        with monkeypatch.context() as broken:
+            broken.setattr(DecodePool, "submit", gone)
+            answer = ask(client)
+        assert answer.status_code == 500
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["x-request-id"]
+        assert answer.json()["detail"] == (
+            "this request - failed for a reason of the service's own - tell who runs it, with the "
+            "answer's x-request-id: the log has the reason"
+        )
+        assert ask(client).status_code == 200
 
 
 def test_a_model_that_fails_at_once_is_never_ready(gated: Gated) -> None:

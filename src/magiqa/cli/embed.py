@@ -78,6 +78,8 @@ def rescore(
     settings = embeddings.settings_of(folder)
     if prompts:
         settings = dataclasses.replace(settings, prompts=options.prompts_of(prompts))
+    if backbone is None and weights is None:
+        backbone = embeddings.backbone_of(folder)
     scorer = options.scorer_of(settings, backbone, weights, tokenizer, options.Machine())
     failed = embeddings.rescore_to(output, folder, scorer)
     raise typer.Exit(1 if failed else 0)

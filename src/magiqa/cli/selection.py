@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # loaded with the scorer, not with --help
 
 @dataclass
 class Selection:
-    """The results that the user wants to see; memory is bounded however many there are."""
+    """The results that the user wants to see; memory is bounded, but for a `sort` in a pipe."""
 
     sort: Literal["best", "worst"] | None
     top: int | None

@@ -23,7 +23,7 @@ try:
     from torch import Tensor, nn
     from torch.nn import functional
 
-    from magiqa.clip.cuda import Graph, Staging, queue
+    from magiqa.clip.cuda import Graph, Staging, queue, within
     from magiqa.clip.torch_ops import OPS
 except ModuleNotFoundError:
     raise MissingExtra("engine - torch is not installed - pip install 'magiqa[torch]'") from None
@@ -69,8 +69,8 @@ class Frozen(nn.Module):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name, values in before.items():
             now = self.get_buffer(self._names[name])
-            if now.itemsize < values.itemsize:
-                self._buffers[self._names[name]] = values.to(now.device)
+            if now.itemsize < 4:
+                self._buffers[self._names[name]] = values.to(now.device, torch.float32)
         return self
 
 
@@ -150,10 +150,15 @@ class TorchEncoder:
         self.dimensions = tower.architecture.embedding
         self.engine = f"torch {torch.__version__} {device} {dtype}"
 
+    def room(self, shape: tuple[int, ...]) -> Tensor:
+        """Memory for views to be cut into, where `cut` cuts them."""
+        with within(self._cuts):
+            return torch.empty(shape, device=self.device)
+
     def place(self, array: NDArray[Any]) -> Tensor:
         """An array where views are cut and encoded: shared on a CPU, else copied to the device."""
         if self._staging is not None:
-            with torch.cuda.stream(self._cuts):
+            with within(self._cuts):
                 return self._staging.copy(array, self.device)
         return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(self.device)
 
@@ -162,7 +167,7 @@ class TorchEncoder:
 
         A thumbnail is one operation of a GPU, not forty small ones.
         """
-        with torch.cuda.stream(self._cuts):
+        with within(self._cuts):
             boxes = [box for box in cuts if box is not None]
             cut_windows(out, picture, boxes)
             if len(boxes) < len(cuts):
@@ -175,20 +180,21 @@ class TorchEncoder:
         With `whole`, one picture (1, 3, H, W) with no side under 32 -> (1, D). Raises MemoryError
         when there is none for so many views.
         """
-        batch = self.place(views) if isinstance(views, np.ndarray) else views
         try:
+            batch = self.place(views) if isinstance(views, np.ndarray) else views
             if self._cuts and self._encodes:
                 self._encodes.wait_stream(self._cuts)
-            with (
-                torch.cuda.stream(self._encodes),
-                ieee_convolutions() if self._ieee else nullcontext(),
-            ):
+            with within(self._encodes), ieee() if self._ieee else nullcontext():
                 found: Floats = self._embed(batch).cpu().numpy()
             return found
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
             reason = str(error)
+        with self._one_at_a_time:  # a graph of so many views is of no use any more
+            if self._encodes:
+                self._encodes.synchronize()
+            self._graph, self.micro_batch = None, (len(views) + 1) // 2
         raise MemoryError(reason)  # out here, where no traceback keeps the activations alive
 
     def _embed(self, views: Tensor) -> Tensor:
@@ -252,20 +258,24 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 
 @contextmanager
-def ieee_convolutions() -> Iterator[None]:
-    """Convolutions of CUDA in float32 as it is, not as TF32, torch's own default.
+def ieee() -> Iterator[None]:
+    """CUDA's float32 as it is, not as TF32, torch's own default for convolutions.
 
-    It is a switch of the whole process, so one thread at a time.
+    The switches are the whole process's, so one thread at a time.
     """
-    cudnn = torch.backends.cudnn
-    with (
-        _FLAGS,
-        cudnn.flags(
-            enabled=cudnn.enabled,
-            benchmark=cudnn.benchmark,
-            benchmark_limit=cudnn.benchmark_limit,
-            deterministic=cudnn.deterministic,
-            allow_tf32=False,
-        ),
-    ):
-        yield
+    cudnn, cuda = torch.backends.cudnn, torch.backends.cuda
+    switches: list[tuple[Any, str, Any]] = [
+        (cudnn, "allow_tf32", False),
+        (cuda.matmul, "allow_tf32", False),
+    ]
+    if hasattr(cudnn, "conv"):  # torch 2.9 has others, and refuses to read the old ones after them
+        switches = [(each, "fp32_precision", "ieee") for each in (cudnn.conv, cuda.matmul)]
+    with _FLAGS:
+        before = [getattr(owner, name) for owner, name, _ in switches]
+        for owner, name, value in switches:
+            setattr(owner, name, value)
+        try:
+            yield
+        finally:
+            for (owner, name, _), value in zip(switches, before, strict=True):
+                setattr(owner, name, value)

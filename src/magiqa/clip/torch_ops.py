@@ -19,6 +19,11 @@ def _fuses(weight: Tensor) -> bool:
     return (
         weight.is_cuda
         and weight.itemsize == 2
+        # older GPUs have no bfloat16 in cuDNN
+        and (
+            weight.dtype == torch.float16
+            or torch.cuda.get_device_capability(weight.device) >= (8, 0)
+        )
         and torch.backends.cudnn.enabled
         and torch.version.hip is None
         and not torch.is_grad_enabled()

@@ -27,7 +27,7 @@ def write(
 ) -> list[Path]:
     """Write everything into the folder `output`; the files, the page first.
 
-    `provenance`: a scorer's for each backbone, and "released" in each. Raises OutputError,
+    `provenance`: a scorer's for each backbone, "released" in each, and rivals'. Raises OutputError,
     MissingExtra.
     """
     warned = warnings(reproduction, provenance)
@@ -59,7 +59,7 @@ def write(
 
 def warnings(reproduction: Reproduction, provenance: Sequence[Mapping[str, Any]]) -> list[str]:
     """What makes the numbers say nothing, or not what they seem to."""
-    found = [] if all(each["released"] for each in provenance) else [NOT_RELEASED]
+    found = [] if all(each.get("released", True) for each in provenance) else [NOT_RELEASED]
     if reproduction.limit:
         found.append(
             f"only the first {reproduction.limit} pictures of each set: these are not its numbers"

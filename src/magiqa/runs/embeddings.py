@@ -75,7 +75,7 @@ class EmbedRun(Run):
 
     def _record(self, position: int, line: Line) -> None:
         if not isinstance(self._entry, Embedded):
-            super()._record(position, line)
+            self._record_at(position, line, None, None)
             return
         self._kept_back.append((position, line, self._entry))
         views = sum(len(each.boxes) for _, _, each in self._kept_back)
@@ -103,11 +103,15 @@ class EmbedRun(Run):
             ) from error
         first = 0
         for position, line, embedded in self._kept_back:
-            own = {"part": name, "first": first}
-            super()._record(position, line | {"carried": line["carried"] | own})
+            self._record_at(position, line, name, first)
             first += len(embedded.boxes)
         self._kept_back = []
         self._begun = time.monotonic()
+
+    def _record_at(self, position: int, line: Line, part: str | None, first: int | None) -> None:
+        """Where the embeddings are, before a manifest's columns, which may have the same names."""
+        carried = sinks.with_carried({"part": part, "first": first}, line["carried"])
+        super()._record(position, line | {"carried": carried})
 
 
 def load_embeddings(folder: str | os.PathLike[str]) -> Iterator[Embedded | Failure]:
@@ -183,6 +187,17 @@ def rescore_to(output: Path, folder: Path, scorer: Scorer) -> int:
 def settings_of(folder: Path) -> Settings:
     """The settings that pictures were embedded under. Raises SourceError."""
     return Settings(**_provenance(folder)["settings"])
+
+
+def backbone_of(folder: Path) -> str:
+    """The released backbone that pictures were embedded with. Raises SourceError, SettingsError."""
+    about = _provenance(folder)
+    if about["weights"] == "file":
+        raise SettingsError(
+            f"{folder} - embedded with a checkpoint of one's own ({about['backbone']}) - give it "
+            f"with --weights"
+        )
+    return str(about["backbone"])
 
 
 def _provenance(folder: Path) -> dict[str, Any]:

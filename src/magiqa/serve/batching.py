@@ -140,8 +140,8 @@ class Batcher:
             taken: deque[_Job] = deque()
             try:
                 for result in self._scorer.stream_embeddings(self._waiting(job, taken)):
-                    first = taken.popleft()
-                    first.tell(self._answer(result, first))
+                    taken[0].tell(self._answer(result, taken[0]))
+                    taken.popleft()
             except Exception as error:  # an engine's exceptions share no base
                 log.exception("the engine failed")
                 self._metrics.errors.labels(type(error).__name__).inc(len(taken))

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from magiqa.serve.keys import Keys
 from magiqa.serve.metrics import Metrics
-from magiqa.serve.problems import Problem
+from magiqa.serve.problems import Problem, failed
 
 FREE = ("/healthz", "/readyz")
 """What needs no key."""
@@ -80,7 +80,7 @@ class Door:
             except Exception:
                 log.exception("a request failed", extra={"request": request_id.decode()})
                 if not status:
-                    await _failed(request_id).response()(scope, receive, answer)
+                    await failed().response()(scope, receive, answer)
                 status = 500
         self._tell(scope, request_id.decode(), status, time.perf_counter() - begin)
 
@@ -109,11 +109,3 @@ def _complete(own: Headers, request_id: bytes) -> Headers:
     names = {name for name, _ in own}
     usual = [header for header in HEADERS if header[0] not in names]
     return [*own, *usual, (b"x-request-id", request_id)]
-
-
-def _failed(request_id: bytes) -> Problem:
-    return Problem(
-        500,
-        f"request {request_id.decode()} - failed for a reason of the service's own - tell who runs "
-        f"it; the log has the reason",
-    )

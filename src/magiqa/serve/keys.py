@@ -30,11 +30,6 @@ class Keys:
                 )
         self._digests = [hashlib.sha256(key.encode()).digest() for key in keys]
 
-    @property
-    def required(self) -> bool:
-        """Whether a key is asked for."""
-        return bool(self._digests)
-
     def admit(self, authorization: bytes) -> bool:
         """Whether an Authorization header, "Bearer KEY", has one of the keys.
 

@@ -53,6 +53,15 @@ def too_busy(detail: str) -> Problem:
     return Problem(429, detail, {"Retry-After": "1"})
 
 
+def failed() -> Problem:
+    """500, for what nobody foresaw."""
+    return Problem(
+        500,
+        "this request - failed for a reason of the service's own - tell who runs it, with the "
+        "answer's x-request-id: the log has the reason",
+    )
+
+
 def told_as_problems(app: FastAPI) -> None:
     """Have the framework's own errors told the same way."""
 
@@ -73,6 +82,10 @@ def told_as_problems(app: FastAPI) -> None:
         mend = first["msg"].lower().removeprefix("input should be ")
         return Problem(422, f"{first['loc'][-1]} - got {first['input']!r} - give {mend}").response()
 
+    async def unforeseen(_: Request, __: Exception) -> Response:
+        return failed().response()
+
+    app.add_exception_handler(Exception, unforeseen)
     app.add_exception_handler(Problem, own)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
