@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from magiqa.atomic import replacing
+from magiqa.atomic import replacing, sweep
 
 
 def test_a_file_appears_whole(tmp_path: Path) -> None:
@@ -23,3 +23,16 @@ def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         (tmp_path / "gone").read_text()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_killed_writers_left_is_swept(tmp_path: Path) -> None:
+    ours = [tmp_path / ".a.csv.0a_b1c2d.part", tmp_path / ".a.csv.meta.json.zzzzzzzz.part"]
+    others = [tmp_path / ".a.csv.b.0a_b1c2d.part", tmp_path / ".b.csv.0a_b1c2d.part"]
+    for path in (*ours, *others):
+        path.touch()
+    with replacing(tmp_path / "a.csv") as part:
+        assert part.parent == tmp_path
+        sweep(tmp_path / "a.csv")
+        assert not part.exists()  # so its name is one that is swept
+        part.touch()
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.csv", *others])

@@ -3,10 +3,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from PIL import Image
 
 import recipe
 from machines import Nodes, read, scored, two_machines
-from magiqa import MagiqaError, MissingExtra, Scorer, Settings, SettingsError
+from magiqa import MagiqaError, MissingExtra, Scorer, Settings, SettingsError, cluster
 from magiqa.cluster import ClusterRun
 from magiqa.runs.outputs import Output
 from magiqa.runs.parts import RECORD, part_name
@@ -214,6 +216,28 @@ def test_what_cannot_be_is_refused(
     monkeypatch.setitem(sys.modules, "ray.data", None)
     with pytest.raises(MissingExtra, match=r"needs Ray - pip install 'magiqa\[cluster\]'"):
         ClusterRun([folder], tmp_path / "out", arguments)
+
+
+@pytest.mark.parametrize(("share", "room"), [(0.1, 10), (0.2, 5), (0.3, 3), (1, 1)])
+def test_all_of_a_gpu_is_shared(
+    folder: Path, tmp_path: Path, arguments: dict[str, Any], share: float, room: int
+) -> None:
+    run = ClusterRun([folder], tmp_path / "out", arguments, gpus_per_worker=share)
+    node = {"Alive": True, "Resources": {"CPU": 64.0, "GPU": 1.0}}
+    assert run._room(SimpleNamespace(nodes=lambda: [node])) == room
+
+
+def test_addresses_of_all_kinds_are_knocked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def connect(address: tuple[str, int], _: float) -> SimpleNamespace:
+        asked.append(address)
+        return SimpleNamespace(close=lambda: None)
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    for address in ("head:6379", "[::1]:6379", "ray://head:10001", "http://127.0.0.1:8265", "auto"):
+        cluster._knock(address)
+    assert asked == [("head", 6379), ("::1", 6379)]
 
 
 def _begun(folder: Path, output: Path, arguments: dict[str, Any]) -> ClusterRun:

@@ -14,6 +14,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"prompts": (("only one",),)}, r"prompt pair - got \('only one',\) - give two texts"),
     ({"prompts": (("good", " "),)}, r"prompt pair - got \('good', ' '\) - give two texts"),
     ({"prompts": (("good", "good "),)}, r"both texts are 'good' - give two that differ"),
+    ({"prompts": (("sch\udcf6n", "b"),)}, r"prompt pair - got \(.*\) - give it in UTF-8"),
     ({"prompts": (("a", "b"), ("a", "b"))}, r"give each pair once"),
     ({"magnitude": "l3"}, r"magnitude - got 'l3' - choose from box-cox, l1, l2"),
     ({"magnitude": "l2"}, r"magnitude='l2' - got weight='adaptive' - the paper fuses only Box-Cox"),

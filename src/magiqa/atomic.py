@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,14 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def sweep(path: Path) -> None:
+    """Remove what writers of `path` left that were killed; for who holds its lock."""
+    left = re.compile(rf"\.{re.escape(path.name)}\.(meta\.json\.)?\w{{8}}\.part")
+    for part in path.parent.glob(".*.part"):
+        if left.fullmatch(part.name):
+            part.unlink(missing_ok=True)
 
 
 def _umask() -> int:

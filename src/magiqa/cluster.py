@@ -181,7 +181,8 @@ class ClusterRun:
         for node in filter(lambda node: node["Alive"], ray.nodes()):
             has = node["Resources"]
             fit = [has.get("CPU", 0) // self._cpus]
-            fit += [has.get("GPU", 0) // self._gpus] if self._gpus else []
+            # 1 // .1 is 9
+            fit += [(has.get("GPU", 0) + 1e-9) // self._gpus] if self._gpus else []
             room += int(min(fit))
         if not room:
             raise SettingsError(
@@ -223,8 +224,8 @@ def _connected(address: str | None) -> Iterator[Any]:
 def _knock(address: str) -> None:
     """Find out at once, which takes Ray minutes, that nobody is there. Raises OSError."""
     host, colon, port = address.rpartition(":")
-    if colon and port.isdecimal():
-        socket.create_connection((host, int(port)), PATIENCE).close()
+    if colon and port.isdecimal() and "://" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
 
 
 @contextmanager

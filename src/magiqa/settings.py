@@ -163,6 +163,8 @@ def _own_pairs(prompts: object) -> tuple[PromptPair, ...]:
             and all(isinstance(text, str) and text.strip() for text in pair)
         ):
             raise SettingsError(f"prompt pair - got {pair!r} - give two texts that are not empty")
+        if any("\ud800" <= letter <= "\udfff" for text in pair for letter in text):
+            raise SettingsError(f"prompt pair - got {pair!r} - give it in UTF-8")
         if pair[0].strip() == pair[1].strip():
             raise SettingsError(f"prompt pair - both texts are {pair[0]!r} - give two that differ")
     if len(set(map(tuple, pairs))) < len(pairs):

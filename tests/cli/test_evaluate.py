@@ -18,10 +18,11 @@ from typer.testing import CliRunner, Result
 
 from kept import pictures, small
 from magiqa import Failure, Score, Scorer
-from magiqa.cli import app, show
+from magiqa.cli import app, results, show
 from magiqa.evaluate import datasets
 from magiqa.evaluate.correlation import correlation
 from magiqa.evaluate.evaluation import NOT_RELEASED
+from magiqa.evaluate.evaluation import Result as Evaluated
 from magiqa.evaluate.methods import settings_of
 
 NAMES = [f"{number}.png" for number in range(9)]
@@ -119,6 +120,13 @@ def test_a_function_of_this_folder_is_a_method(run: Run, folder: Path) -> None:
     assert rows(alone.stdout)[0]["warning"] == ""
 
 
+def test_a_file_of_this_folder_stands_in_for_no_library(folder: Path) -> None:
+    (folder / "scipy.py").write_text("raise RuntimeError('in place of a library')")
+    command = [str(Path(sys.executable).with_name("magiqa")), "evaluate", "list.csv"]
+    done = subprocess.run([*command, "--backbone", "nano"], check=False, cwd=folder)
+    assert done.returncode == 0
+
+
 def test_a_picture_that_cannot_be_read_is_left_out_and_told(run: Run, folder: Path) -> None:
     (folder / "pictures" / "5.png").write_text("no picture")
     done = run("list.csv", "-o", "out.json")
@@ -156,6 +164,20 @@ def test_a_terminal_gets_a_table_within_80_columns(folder: Path, checkpoint: Pat
     assert re.match(r"ma-clip +9 +-?\.\d{4} +-?\.\d{3} \.\. -?[.\d]{4,5} ", lines[2])
     told = [line for line in lines[4:] if not line.endswith("fitted numbers are of its start")]
     assert re.match(r"magnitude against ma-clip: SRCC [-+].* p = \d", told[0])
+
+
+def test_what_a_backbone_cannot_be_asked_is_told_before_it_encodes(folder: Path) -> None:
+    command = [sys.executable, "-m", "magiqa", "evaluate", "list.csv", "--backbone", "nano"]
+    command += ["--method", "ma-clip", "--method", "clip-iqa"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    assert done.returncode == 2
+    assert "nano reads no texts" in done.stderr
+    assert not (folder / "embeddings").exists()
+
+
+def test_a_methods_name_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    results.show([Evaluated("niqe=[/old]/[v2].npz", error="no [/numbers]")], True, None)
+    assert capsys.readouterr().out.count("niqe=[/old]/[v2].npz") == 2
 
 
 @pytest.mark.parametrize(

@@ -226,6 +226,24 @@ def test_rescore_takes_the_backbone_that_was_embedded_with(folder: Path, checkpo
     assert "embedded with a checkpoint of one's own (resnet-1-1-1-1x8) - give it with" in told
 
 
+def test_a_reader_that_goes_away_costs_no_output(folder: Path, checkpoint: Path) -> None:
+    command = [sys.executable, "-m", "magiqa", "score", folder, "--weights", checkpoint]
+    for options, code, whole in (["-o", folder / "out.csv"], 1, True), ([], 1, False):
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(
+            [*map(str, command), *map(str, options)],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        os.close(writer)
+        assert done.returncode == code  # one of the four is no picture
+        assert ("3 scored, 1 failed" in done.stderr) is whole
+    assert len((folder / "out.csv").read_text().splitlines()) == 5
+
+
 def test_what_is_selected_is_selected_of_all_rows(run: Run, folder: Path) -> None:
     out = folder / "out.csv"
     first = run(folder, "-o", out, "--sort", "worst", "--top", 2)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -44,6 +45,7 @@ def put(name: str, shape: Shape) -> Callable[[Shapes], object]:
         (put("visual.head.weight", (3,)), r"parameter visual.head.weight is not CLIP's"),
         (put("ln_final.bias", (63,)), r"ln_final.bias has shape \(63,\), expected \(64,\)"),
         (put("text_projection", (64,)), r"text_projection has shape \(64,\), expected 2 dim"),
+        (put("visual.attnpool.positional_embedding", (0, 256)), r"\(0, 256\), .* none of them 0"),
         (put("token_embedding.weight", (99, 64)), r"expected \(49408, 64\)"),
         (lambda shapes: shapes.clear(), r"not a CLIP checkpoint"),
         (
@@ -60,3 +62,9 @@ def test_the_offending_parameter_is_named(change: Callable[[Shapes], object], te
     change(shapes)
     with pytest.raises(WeightsError, match=text):
         read_architecture(shapes, "it")
+
+
+def test_wider_vision_transformers_are_refused_for_their_heads() -> None:
+    huge = dataclasses.replace(recipe.ARCHITECTURES["ViT-L/14"], vision_width=1280)
+    with pytest.raises(WeightsError, match=r"it - a vision transformer of width 1280, none of"):
+        read_architecture(huge.parameters(), "it")

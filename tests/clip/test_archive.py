@@ -19,7 +19,9 @@ import torch
 import recipe
 from archives import as_openai_stores, state_dict_file, torchscript_file
 from clip import hostile_archives as hostile
+from magiqa.clip import archive
 from magiqa.clip.archive import Archive, is_archive
+from magiqa.clip.pickled import Refused
 from magiqa.errors import WeightsError
 
 # -- nothing is ever run: Python reports each of these to its audit hooks
@@ -379,3 +381,15 @@ def test_formats_are_told_apart_by_content(tmp_path: Path) -> None:
     assert not is_archive(recipe.checkpoint_file("tiny-vit", tmp_path))
     (tmp_path / "empty.pt").touch()
     assert not is_archive(tmp_path / "empty.pt")
+
+
+def test_a_member_beyond_any_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "far.pt"
+    path.write_bytes(b"PK\x03\x04" + bytes(60))
+    entry = zipfile.ZipInfo("data.pkl")
+    entry.header_offset = 2**63 + 5  # as a zip64 directory may say
+    with (
+        archive._Reader(io.FileIO(path)) as file,
+        pytest.raises(Refused, match="is not where the zip directory says"),
+    ):
+        archive._find(file, {"data.pkl": entry}, "data.pkl")

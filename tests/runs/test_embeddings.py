@@ -10,6 +10,7 @@ import recipe
 from magiqa import Failure, OutputError, Score, Scorer, Settings, SettingsError, SourceError
 from magiqa.runs import embeddings
 from magiqa.runs.embeddings import EmbedRun, load_embeddings, rescore, rescore_to
+from magiqa.runs.pipeline import Run
 
 
 @pytest.fixture
@@ -166,3 +167,36 @@ def test_the_index_is_not_overwritten(pictures: list[str], folder: Path, tiny: S
     embed(pictures[:1], tiny, folder)
     with pytest.raises(OutputError, match=r"scores\.jsonl - this tells where the embeddings are"):
         rescore_to(folder / ".." / "kept" / "scores.jsonl", folder, tiny)
+
+
+def test_files_of_others_are_left_alone(pictures: list[str], folder: Path, tiny: Scorer) -> None:
+    folder.mkdir()
+    others = [folder / "part-mine.safetensors", folder / "part-00001-of-00002.safetensors"]
+    for other in others:
+        other.write_bytes(b"not ours")
+    embed(pictures, tiny, folder)
+    assert all(other.read_bytes() == b"not ours" for other in others)
+
+
+def test_embeddings_without_a_journal_are_not_written_over(
+    pictures: list[str], folder: Path, tiny: Scorer
+) -> None:
+    embed(pictures, tiny, folder)
+    (folder / f"{embeddings.INDEX}.journal.jsonl").unlink()
+    with pytest.raises(OutputError, match="holds embeddings without the journal of their run"):
+        embed(pictures[:1], tiny, folder)
+    assert (folder / "part-00000.safetensors").exists()
+    assert embed(pictures, tiny, folder, restart=True) == 6
+
+
+def test_scores_and_embeddings_share_no_journal(
+    pictures: list[str], folder: Path, tiny: Scorer
+) -> None:
+    embed(pictures, tiny, folder)
+    with pytest.raises(SettingsError, match="keeps was 'embeddings', is None"):
+        Run(pictures, tiny, folder / embeddings.INDEX)
+    with Run(pictures, tiny, folder / "other" / embeddings.INDEX) as run:
+        list(run)
+        run.finish()
+    with pytest.raises(SettingsError, match="keeps was None, is 'embeddings'"):
+        embed(pictures, tiny, folder / "other")

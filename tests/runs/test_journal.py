@@ -79,6 +79,10 @@ def test_a_journal_cut_anywhere_goes_on(output: Path) -> None:
             assert len(list(journal.places())) == max(0, sum(end <= cut for end in ends) - 1)
             journal.append(line("c"))
         assert all(json.loads(each) for each in path.read_text().splitlines())
+    path.write_bytes(whole[: ends[1]] + bytes(40) + b"\n" + whole[ends[1] :])  # in its middle
+    with Journal(output, HEADER) as journal:
+        place = journal.append(line("d" * 99))
+        assert journal.read(place)["source"] == "d" * 99  # not what was there before
     path.write_bytes(whole + bytes(100))  # what some file systems leave after a power cut
     with Journal(output, HEADER) as journal:
         assert len(list(journal.places())) == 2

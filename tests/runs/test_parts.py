@@ -99,6 +99,16 @@ def test_how_a_part_went_is_read_from_it(tmp_path: Path) -> None:
     }
 
 
+def test_a_part_that_was_cut_is_to_be_made_again(tmp_path: Path) -> None:
+    output = Parts(tmp_path)
+    output.put(part_name(0), rows(3))
+    output.put(part_name(1), rows(1))
+    whole = (tmp_path / part_name(1)).read_bytes()
+    for length in (0, 7, len(whole) - 1):
+        (tmp_path / part_name(1)).write_bytes(whole[:length])
+        assert output.outcomes([part_name(0), part_name(1)]) == {part_name(0): (0, 3)}
+
+
 def test_a_store_is_as_good_as_a_folder() -> None:
     import s3fs
 

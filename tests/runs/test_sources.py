@@ -6,8 +6,10 @@ import os
 import sys
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from magiqa import Failure, Item
 from magiqa.runs.sources import list_items
@@ -140,3 +142,42 @@ def test_what_no_file_can_be_called_is_not_there(name: str) -> None:
 
 def test_one_source_alone_is_taken_as_such(folder: Path) -> None:
     assert list(list_items(str(folder))) == list(list_items([folder])) == list(list_items(folder))  # type: ignore[arg-type]
+
+
+def test_what_is_no_address_is_a_failure_in_its_place(folder: Path) -> None:
+    first = next(iter(list_items([folder])))
+    listed = list(list_items(["https://[broken/x.jpg", "https://a\u2100b.com/x.jpg", folder]))
+    assert [entry.source for entry in listed[:2]] == [
+        "https://[broken/x.jpg",
+        "https://a\u2100b.com/x.jpg",
+    ]
+    assert listed[2] == first
+
+
+def test_a_glob_passes_over_what_runs_wrote(tmp_path: Path) -> None:
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    for name in ("list.csv", "out.csv", "out.jsonl"):
+        (tmp_path / name).write_text("path\na.png\n")
+    for name in ("out.csv", "out.jsonl"):
+        (tmp_path / f"{name}.journal.jsonl").write_text("{}\n")
+    assert len(list(list_items([str(tmp_path / "*.csv")]))) == 1
+    assert len(list(list_items([str(tmp_path / "out.csv")]))) == 1  # asked for by its name
+    [nothing] = list_items([str(tmp_path / "*.jsonl")])
+    assert isinstance(nothing, Failure)
+
+
+class Slow(io.BytesIO):
+    """A pipe that gives a few bytes at a time."""
+
+    def read1(self, _: int | None = -1, /) -> bytes:
+        return self.read(3)
+
+
+@pytest.mark.parametrize("end", ["\n", "\0"])
+def test_a_name_and_its_end_may_come_apart(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = Slow(end.join(["aaa", "b.png", "c.png"]).encode())
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=content))
+    assert [entry.source for entry in list_items(["-"])] == ["aaa", "b.png", "c.png"]
+    monkeypatch.setattr(sys, "stdin", None)
+    [nothing] = list_items(["-"])
+    assert isinstance(nothing, Failure)

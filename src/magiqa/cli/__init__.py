@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from typing import Annotated
@@ -63,6 +64,8 @@ def _options(
 def main() -> None:
     """Run the command; its errors are one line on stderr and an exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # on Windows a pipe takes few letters
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except MagiqaError as error:

@@ -86,7 +86,7 @@ def evaluate(
     from magiqa.runs import manifests
     from magiqa.settings import Settings
 
-    sys.path.insert(0, "")  # a function in a file of this folder is found, as by `python -m`
+    sys.path.append("")  # a function in a file of this folder is found, after all that is installed
     methods = {name: find_method(name) for name in method or ["ma-clip"]}
     if manifests.is_manifest(dataset):
         chosen = datasets.from_csv(Path(dataset))
@@ -102,6 +102,8 @@ def evaluate(
         if isinstance(each, Settings)
     }
     network = Network(backbone, weights, options.Machine(threads, provider, engine, device, dtype))
+    if settings:
+        network.check(settings.values())
     kept = Kept(keep or (output.parent if output else Path()) / "embeddings", limit, jobs, restart)
     folders = {
         coverage: kept.embed(chosen, rated, network, coverage)
@@ -188,7 +190,7 @@ def reproduce(
     if backbone and weights:
         raise typer.BadParameter("contradicts --weights - give one", param_hint="--backbone")
     from magiqa.evaluate import page, reproduction
-    from magiqa.evaluate.methods import RIVALS, find_metric
+    from magiqa.evaluate.methods import RIVALS, find_metric, settings_of
     from magiqa.evaluate.paper import TABLE_6
 
     sets = list(reproduction.find_sets(data))
@@ -205,6 +207,8 @@ def reproduce(
     first, *others = networks
     if len({each.backbone for each in networks}) < len(networks):
         raise typer.BadParameter("give each backbone once", param_hint="--backbone, --weights")
+    for network in networks:
+        network.check(map(settings_of, reproduction.ON_VIEWS))
     kept = Kept(keep or output / "embeddings", limit, jobs, restart)
     metrics = {name: find_metric(name) for name in RIVALS if rivals}
     made = reproduction.Reproduction(first.backbone, absent, whole=whole, limit=limit)

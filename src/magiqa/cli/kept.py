@@ -6,7 +6,7 @@ import functools
 import os
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,12 @@ class Network:
     def any_size(self) -> bool:
         """Whether it takes whole pictures."""
         return self.checkpoint.architecture.patch is None
+
+    def check(self, asked: Iterable[Settings]) -> None:
+        """See, before anything is encoded, that it can be asked all this. Raises SettingsError."""
+        options.pull(*self._named)
+        for settings in asked:
+            self.anchors(settings.pairs)
 
     def _anchors(self, pairs: tuple[PromptPair, ...]) -> Anchors:
         from magiqa.clip.anchors import load_anchors

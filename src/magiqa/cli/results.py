@@ -95,10 +95,10 @@ def _print_tables(results: Sequence[Result]) -> None:
             low, high = own.intervals["srcc"]
             numbers = [short(getattr(own, name)) for name in NUMBERS]
             interval = f"{low:.3f} .. {high:.3f}".replace("0.", ".")
-            table.add_row(each.method, str(own.n), numbers[0], interval, *numbers[1:])
+            table.add_row(Text(each.method), str(own.n), numbers[0], interval, *numbers[1:])
         else:
-            table.add_row(each.method, "-")
-    console = Console(highlight=False)
+            table.add_row(Text(each.method), "-")
+    console = Console(highlight=False, markup=False)  # a method may be named [so]
     console.print(table)
     for each in results:
         if each.correlation and each.correlation.fit_failed:

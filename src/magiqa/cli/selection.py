@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ class Selection:
     above: float | None
     below: float | None
     lower_is_better: bool = False
+    goes_on: bool = False
+    """When nobody reads what is shown any more: there is an output."""
     _kept: list[Score | Failure] = field(default_factory=list, init=False)
     _wanted: int = field(default=0, init=False)
 
@@ -60,7 +63,7 @@ class Selection:
             return
         self._wanted += 1
         if self._at_once:
-            typer.echo(show.line(result))
+            self._say(show.line(result))
             return
         self._kept.append(show.brief(result))
         if self._limit and len(self._kept) > 2 * self._limit:
@@ -76,7 +79,16 @@ class Selection:
                 )
             return
         for result in self._shown():
-            typer.echo(show.line(result))
+            self._say(show.line(result))
+
+    def _say(self, line: str) -> None:
+        try:
+            typer.echo(line)
+        except BrokenPipeError:
+            if not self.goes_on:
+                raise
+            # `| head` has what it wanted; the run writes its output
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def copy(self, rows: Path, folder: Path) -> bool:
         """Copy the pictures that are selected of all rows of an output; whether that was done."""

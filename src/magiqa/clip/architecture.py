@@ -13,7 +13,8 @@ from magiqa.settings import PRESETS
 
 Shape: TypeAlias = tuple[int, ...]
 
-HEAD_WIDTH = 64  # of every attention in every CLIP
+HEAD_WIDTH = 64  # of every attention in each of OpenAI's CLIPs
+WIDEST = 1024  # OpenAI's vision transformers; wider ones have wider heads
 VOCABULARY = 49408
 CONTEXT = 77  # tokens, start and end included
 IGNORED = re.compile(r"input_resolution|context_length|vocab_size|.*\.num_batches_tracked")
@@ -151,12 +152,13 @@ def read_architecture(shapes: Mapping[str, Shape], where: str) -> Architecture:
         if name not in found:
             raise WeightsError(
                 f"{where} - not a CLIP checkpoint: parameter {name} is missing - give one with "
-                f"OpenAI's parameter names (open_clip_model.safetensors of the hub has them)"
+                f"OpenAI's parameter names (open_clip_model.safetensors of the hub's "
+                f"timm/*_clip.openai has them)"
             )
-        if len(found[name]) != dimensions:
+        if len(found[name]) != dimensions or 0 in found[name]:
             raise WeightsError(
                 f"{where} - parameter {name} has shape {found[name]}, expected {dimensions} "
-                f"dimensions - give an undamaged checkpoint"
+                f"dimensions, none of them 0 - give an undamaged checkpoint"
             )
         return found[name]
 
@@ -173,6 +175,11 @@ def read_architecture(shapes: Mapping[str, Shape], where: str) -> Architecture:
         vision_layers: tuple[int, ...] = (layers(r"visual\.transformer\.resblocks\.\d+\."),)
         grid = math.isqrt(shape("visual.positional_embedding", 2)[0] - 1)
         side, transformer_patch = grid * patch, patch
+        if vision_width > WIDEST:
+            raise WeightsError(
+                f"{where} - a vision transformer of width {vision_width}, none of OpenAI's, "
+                f"with other attention heads - give one of theirs"
+            )
     else:
         vision_width = shape("visual.layer1.0.conv1.weight", 4)[0]
         vision_layers = tuple(layers(rf"visual\.layer{stage}\.\d+\.") for stage in range(1, 5))

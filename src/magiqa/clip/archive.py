@@ -172,11 +172,12 @@ def _find(file: _Reader, directory: _Directory, name: str, user: str = "") -> _M
     if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
         mend = "give the file as torch wrote it, with members stored plainly"
         raise Refused(f"{user}member {name} is compressed or encrypted", mend)
-    file.seek(max(entry.header_offset, 0))
+    begin = entry.header_offset
+    file.seek(begin if 0 <= begin < file.size else 0)
     header = file.read(30)  # a local header up to the member's name
     lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-    start = entry.header_offset + 30 + lengths
-    inside = entry.header_offset >= 0 and start + entry.file_size <= file.size
+    start = begin + 30 + lengths
+    inside = begin >= 0 and start + entry.file_size <= file.size
     if not header.startswith(_ZIP) or entry.compress_size != entry.file_size or not inside:
         raise Refused(f"{user}member {name} is not where the zip directory says")
     return _Member(name, start, entry.file_size, entry.CRC)

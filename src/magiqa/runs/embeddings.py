@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from magiqa.atomic import replacing
+from magiqa.atomic import replacing, sweep
 from magiqa.errors import OutputError, SettingsError, SourceError
 from magiqa.records import Embedded, Failure, Item, Picture, Score
 from magiqa.runs import sinks
@@ -30,6 +31,7 @@ from magiqa.scorer import Scorer
 from magiqa.settings import Settings
 
 INDEX = "scores.jsonl"
+PART = re.compile(r"part-\d{5,}\.safetensors")
 VIEWS_A_PART = 4096  # 16 MB of RN50
 SECONDS_A_PART = 60.0  # what a crash may cost
 SAME = ("positional_embedding", "coverage", "protocol", "max_pixels", "resize")
@@ -39,12 +41,20 @@ SAME = ("positional_embedding", "coverage", "protocol", "max_pixels", "resize")
 class EmbedRun(Run):
     """A run that also keeps each picture's embeddings; its output is a folder."""
 
+    keeps = "embeddings"
+
     def __init__(
         self, paths: Iterable[str | os.PathLike[str]], scorer: Scorer, folder: Path, **options: Any
     ) -> None:
         """Take `Run`'s options. Raises what it raises."""
-        super().__init__(paths, scorer, folder / INDEX, **options)
         self._folder = folder
+        known = Path(folder, f"{INDEX}.journal.jsonl").exists() or options.get("restart")
+        if not known and self._parts():
+            raise OutputError(
+                f"{folder} - holds embeddings without the journal of their run - name another "
+                f"folder, or --restart to embed everything anew"
+            )
+        super().__init__(paths, scorer, folder / INDEX, **options)
         self._embedder = scorer
         self._entry: Embedded | Failure | None = None  # what the line to record is of
         self._kept_back: list[tuple[int, Line, Embedded]] = []
@@ -57,9 +67,13 @@ class EmbedRun(Run):
         assert self._journal is not None  # there is always an output
         lines = map(self._journal.read, self._journal.places())  # also what is not in this input
         named = {line["carried"].get("part") for line in lines}
-        for part in self._folder.glob("part-*.safetensors"):
+        for part in self._parts():
             if part.name not in named:
                 part.unlink()
+            sweep(part)
+
+    def _parts(self) -> list[Path]:
+        return [part for part in self._folder.glob("part-*") if PART.fullmatch(part.name)]
 
     def _scored(self, pictures: Iterable[Picture | Failure]) -> Iterator[Score | Failure]:
         for entry in self._embedder.stream_embeddings(pictures):
@@ -86,7 +100,7 @@ class EmbedRun(Run):
         """Bring a part to the disk, and only then the lines that point to it."""
         if not self._kept_back:
             return
-        numbers = [int(part.stem[5:]) for part in self._folder.glob("part-*.safetensors")]
+        numbers = [int(part.stem[5:]) for part in self._parts()]
         name = f"part-{max(numbers, default=-1) + 1:05}.safetensors"
         pictures = [embedded for _, _, embedded in self._kept_back]
         tensors = {

@@ -148,16 +148,17 @@ class Journal:
 
     def _go_on(self, header: Mapping[str, Any]) -> None:
         place = 0
-        for content in self._reader:
-            line = _parsed(content)
-            if line is None and (place or not content.endswith(b"\n")):
-                os.ftruncate(self._handle, place)  # torn; what follows it is scored again
-                return
-            if place and line is not None:
-                self._lines[_key(line["source"], line["occurrence"])] = place
-            else:
-                self._compare(line or {}, header)
-            place += len(content)
+        with self.path.open("rb") as reader:  # not the other, which would keep what is cut off
+            for content in reader:
+                line = _parsed(content)
+                if line is None and (place or not content.endswith(b"\n")):
+                    os.ftruncate(self._handle, place)  # torn; what follows it is scored again
+                    return
+                if place and line is not None:
+                    self._lines[_key(line["source"], line["occurrence"])] = place
+                else:
+                    self._compare(line or {}, header)
+                place += len(content)
 
     def _compare(self, begun: Line, header: Mapping[str, Any]) -> None:
         if begun.get("magiqa_journal") != FORMAT:

@@ -95,10 +95,14 @@ class Parts:
             raise self._unwritable(name, error) from error
 
     def outcomes(self, names: Iterable[str]) -> dict[str, tuple[int, int]]:
-        """Parts -> pictures of theirs that have a score, and that failed. Raises SourceError."""
+        """Parts -> pictures of theirs that have a score, and that failed. Raises SourceError.
+
+        A part that was cut, where a place writes no file at once, is left out.
+        """
         listed = sorted(names)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return dict(zip(listed, pool.map(self._outcome, listed), strict=True))
+            found = zip(listed, pool.map(self._outcome, listed), strict=True)
+            return {name: outcome for name, outcome in found if outcome}
 
     def finish(self, chunks: int) -> None:
         """Remove what killed workers left; OutputError unless the parts are those of the chunks."""
@@ -115,11 +119,14 @@ class Parts:
     def _at(self, name: str) -> str:
         return f"{self.place}/{name}" if places.is_url(self.place) else f"{Path(self.place, name)}"
 
-    def _outcome(self, name: str) -> tuple[int, int]:
-        from pyarrow import parquet  # which wrote it
+    def _outcome(self, name: str) -> tuple[int, int] | None:
+        from pyarrow import ArrowInvalid, parquet  # which wrote it
 
-        with places.stream(self._at(name)) as file:
-            errors = parquet.read_table(file, columns=["error"])["error"]
+        try:
+            with places.stream(self._at(name)) as file:
+                errors = parquet.read_table(file, columns=["error"])["error"]
+        except ArrowInvalid:
+            return None
         return errors.null_count, len(errors) - errors.null_count
 
     def _names(self) -> set[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from magiqa.atomic import sweep
 from magiqa.errors import OutputError
 from magiqa.pictures.pool import DecodePool
 from magiqa.records import Failure, Item, Picture, Score
@@ -61,6 +62,9 @@ class Run:
     Iterate for the new results, then `finish`. `stop` ends the iteration after what is under way.
     """
 
+    keeps: str | None = None
+    """What it keeps beside rows; a journal is of one kind of run."""
+
     def __init__(
         self,
         paths: Iterable[str | os.PathLike[str]],
@@ -95,7 +99,8 @@ class Run:
             for path in self._paths:
                 if output.exists() and os.path.exists(path) and output.samefile(path):
                     raise OutputError(f"{output} - this is the input - name another file")
-            sources = {"sources": self._paths, "column": column, "shard": list(shard)}
+            given = {"sources": self._paths, "column": column, "shard": list(shard)}
+            sources = given | {"keeps": self.keeps}
             header = {"input": sources, "provenance": scorer.provenance}
             self._journal = Journal(output, header, restart)
 
@@ -137,6 +142,7 @@ class Run:
             listed = set(lines)
             lines.extend(place for place in self._journal.places() if place not in listed)
         provenance = self._scorer.provenance | ({"interrupted": True} if self.stopped else {})
+        sweep(self._output)
         sinks.write(self._output, lambda: self._rows(lines), self._pairs, provenance)
 
     def __enter__(self) -> Self:

@@ -8,6 +8,7 @@ import tempfile
 import time
 import urllib.parse
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -43,7 +44,10 @@ def is_picture(name: str) -> bool:
 
 def ending(place: str) -> str:
     """A place in lower case, without a web address's query, so that its end tells its kind."""
-    return (urllib.parse.urlsplit(place).path if is_web(place) else place).lower()
+    if is_web(place):
+        with suppress(ValueError):  # it is no address; who fetches it says so
+            place = urllib.parse.urlsplit(place).path
+    return place.lower()
 
 
 def beside(place: str, name: str) -> str:

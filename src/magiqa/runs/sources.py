@@ -69,17 +69,25 @@ def opened(entry: Item | Failure | Archive) -> Iterator[Item | Failure]:
 
 
 def _standard_input() -> Iterator[str]:
+    if sys.stdin is None:  # closed by who began this process
+        return
     lines = cast(io.BufferedReader, sys.stdin.buffer)
     rest, end = b"", b""
     while chunk := lines.read1(1 << 16):
-        end = end or (b"\0" if b"\0" in chunk else b"\n")
-        *names, rest = (rest + chunk).split(end)
-        yield from filter(None, map(_name, names))
+        rest += chunk
+        end = end or next((each for each in (b"\0", b"\n") if each in rest), b"")
+        if end:
+            *names, rest = rest.split(end)
+            yield from filter(None, map(_name, names))
     yield from filter(None, [_name(rest)])
 
 
 def _name(line: bytes) -> str:
-    return os.fsdecode(line.removesuffix(b"\r"))
+    line = line.removesuffix(b"\r")
+    try:
+        return os.fsdecode(line)
+    except UnicodeDecodeError:  # on Windows: a name of no file, which is told in its place
+        return line.decode(errors="backslashreplace")
 
 
 def _entries(source: str, column: str | None) -> Iterator[Item | Failure | Archive]:
@@ -97,7 +105,15 @@ def _expanded(source: str) -> Iterator[str | Failure]:
         return iter([source])
     if places.is_url(source):
         return stores.expand(source, places.is_picture)
-    return folders.expand(source)
+    found = folders.expand(source)
+    return (each for each in found if isinstance(each, Failure) or not _is_own(each, source))
+
+
+def _is_own(place: str, source: str) -> bool:
+    """Whether a run wrote it, and it was not asked for by its name: a glob means others' lists."""
+    if place == source or not manifests.is_manifest(place):
+        return False
+    return place.endswith(".journal.jsonl") or os.path.exists(f"{place}.journal.jsonl")
 
 
 def _at(place: str, column: str | None) -> Iterator[Item | Failure | Archive]:
