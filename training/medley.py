@@ -176,7 +176,7 @@ def _base(source: Source, width: int, height: int, rng: np.random.Generator) -> 
 
 
 def _spoiled(found: Bytes, rng: np.random.Generator) -> Bytes:
-    """None to three kinds, all as likely, faint ones more often: most pictures are no ruins."""
-    for kind in mixture(rng, int(rng.choice(4, p=[0.45, 0.35, 0.15, 0.05])), alike=True):
-        found = distort(found, kind, float(rng.random() ** 2.2), int(rng.integers(2**31)))
+    """None to three kinds, all as likely, faint ones more often."""
+    for kind in mixture(rng, int(rng.choice(4, p=[0.2, 0.4, 0.25, 0.15])), alike=True):
+        found = distort(found, kind, float(rng.random() ** 1.3), int(rng.integers(2**31)))
     return found

@@ -17,7 +17,6 @@ SETTINGS = Settings()  # the paper's fusion constants
 MAGNITUDE_RANGE = (0.25, 1.0)  # the magnitude cue's targets: it is fused with a similarity in 0..1
 SOFTNESS = 0.05  # of a rank: this much difference between two scores is clear
 APART = 0.01  # of a step: two targets or severities nearer than this have no order
-FINE = 0.03  # of a magnitude: errors down to here count alike, for most pictures differ by little
 SIMILAR = 0.5  # weight of the medley's order by NIQE in the similarity, the magnitude's is 1
 WEIGHTS = {
     "attributes": 2.0,
@@ -68,7 +67,7 @@ def loss(F: Tensor, medley: Tensor, anchors: Tensor, logit_scale: Any, batch: Ba
     others = equations.cues(medley, anchors[:QUALITY_PAIRS], logit_scale, SETTINGS)
     low, high = MAGNITUDE_RANGE
     aim = low + (high - low) * batch.natural
-    magnitude = nn_f.smooth_l1_loss(others.magnitude, aim, beta=FINE)
+    magnitude = nn_f.smooth_l1_loss(others.magnitude, aim, beta=0.1)
     nothing = cues.magnitude[-GARBAGE:]
     empty = nn_f.smooth_l1_loss(nothing, torch.full_like(nothing, low), beta=0.1)
     order = 1 - correlation(others.magnitude, batch.natural)

@@ -145,15 +145,15 @@ KINDS: dict[str, Kind] = {
 """Every distortion by family and name."""
 
 SHARES = {
-    "structure": 0.20,
+    "structure": 0.27,
     "colour": 0.03,
     "blur": 0.20,
     "tone": 0.05,
-    "noise": 0.28,
+    "noise": 0.22,
     "camera": 0.05,
     "ringing": 0.03,
     "rescaling": 0.07,
-    "compression": 0.09,
+    "compression": 0.08,
 }
 """How often each family is drawn, in the order in which a mixture is applied: the scene, the lens,
 the sensor, the camera, the web."""
