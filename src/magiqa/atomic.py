@@ -30,10 +30,10 @@ def replacing(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def sweep(path: Path) -> None:
-    """Remove what writers of `path` left that were killed; for who holds its lock."""
-    left = re.compile(rf"\.{re.escape(path.name)}\.(meta\.json\.)?\w{{8}}\.part")
-    for part in path.parent.glob(".*.part"):
+def sweep(folder: Path, name: str) -> None:
+    """Remove what killed writers of files left whose names match; for who holds their lock."""
+    left = re.compile(rf"\.({name})\.(meta\.json\.)?\w{{8}}\.part")
+    for part in folder.glob(".*.part"):
         if left.fullmatch(part.name):
             part.unlink(missing_ok=True)
 

@@ -21,6 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from magiqa.atomic import replacing, sweep
+from magiqa.clip.releases import RELEASES
+from magiqa.clip.sources import NANO
 from magiqa.errors import OutputError, SettingsError, SourceError
 from magiqa.records import Embedded, Failure, Item, Picture, Score
 from magiqa.runs import sinks
@@ -70,7 +72,7 @@ class EmbedRun(Run):
         for part in self._parts():
             if part.name not in named:
                 part.unlink()
-            sweep(part)
+        sweep(self._folder, PART.pattern)
 
     def _parts(self) -> list[Path]:
         return [part for part in self._folder.glob("part-*") if PART.fullmatch(part.name)]
@@ -203,15 +205,18 @@ def settings_of(folder: Path) -> Settings:
     return Settings(**_provenance(folder)["settings"])
 
 
-def backbone_of(folder: Path) -> str:
-    """The released backbone that pictures were embedded with. Raises SourceError, SettingsError."""
+def backbone_of(folder: Path) -> str | None:
+    """What pictures were embedded with, where it has a name to ask for it by.
+
+    Raises SourceError, SettingsError for a checkpoint of one's own.
+    """
     about = _provenance(folder)
     if about["weights"] == "file":
         raise SettingsError(
             f"{folder} - embedded with a checkpoint of one's own ({about['backbone']}) - give it "
             f"with --weights"
         )
-    return str(about["backbone"])
+    return about["backbone"] if about["backbone"] in (*RELEASES, NANO) else None
 
 
 def _provenance(folder: Path) -> dict[str, Any]:

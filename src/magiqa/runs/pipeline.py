@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from array import array
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
@@ -142,7 +143,7 @@ class Run:
             listed = set(lines)
             lines.extend(place for place in self._journal.places() if place not in listed)
         provenance = self._scorer.provenance | ({"interrupted": True} if self.stopped else {})
-        sweep(self._output)
+        sweep(self._output.parent, re.escape(self._output.name))
         sinks.write(self._output, lambda: self._rows(lines), self._pairs, provenance)
 
     def __enter__(self) -> Self:
