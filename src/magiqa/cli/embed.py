@@ -64,7 +64,9 @@ def rescore(
         Path,
         typer.Option("--output", "-o", metavar="FILE", help="Every row: .csv, .jsonl or .parquet."),
     ],
-    backbone: options.Backbone = None,
+    backbone: Annotated[
+        str | None, typer.Option(metavar="NAME", help="[default: what they were embedded with]")
+    ] = None,
     weights: options.Weights = None,
     prompts: options.Prompts = None,
     tokenizer: options.Tokenizer = None,

@@ -108,10 +108,10 @@ def score(
     part = chunks.parse_shard(shard) if shard else (0, 1)
     with ExitStack() as stack:
         _check(paths, output, report, copy_to)
-        selection.goes_on = output is not None or report is not None or copy_to is not None
         rows = output
         if rows is None and (report or copy_to):  # they are made from rows that were written
             rows = Path(stack.enter_context(TemporaryDirectory(prefix="magiqa-")), "rows.jsonl")
+        selection.goes_on = rows is not None
         scorer: Metric | Scorer
         if method:
             scorer = _metric(method, settings)

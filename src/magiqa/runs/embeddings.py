@@ -26,7 +26,7 @@ from magiqa.clip.sources import NANO
 from magiqa.errors import OutputError, SettingsError, SourceError
 from magiqa.records import Embedded, Failure, Item, Picture, Score
 from magiqa.runs import sinks
-from magiqa.runs.journal import Line
+from magiqa.runs.journal import SUFFIX, Line
 from magiqa.runs.pipeline import Run
 from magiqa.runs.sinks import Row
 from magiqa.scorer import Scorer
@@ -50,7 +50,7 @@ class EmbedRun(Run):
     ) -> None:
         """Take `Run`'s options. Raises what it raises."""
         self._folder = folder
-        known = Path(folder, f"{INDEX}.journal.jsonl").exists() or options.get("restart")
+        known = Path(folder, INDEX + SUFFIX).exists() or options.get("restart")
         if not known and self._parts():
             raise OutputError(
                 f"{folder} - holds embeddings without the journal of their run - name another "

@@ -29,6 +29,7 @@ from filelock import FileLock, Timeout
 from magiqa.errors import OutputError, SettingsError
 
 FORMAT = 1
+SUFFIX = ".journal.jsonl"  # of an output's name
 SHOWN = 80  # characters of a changed value in an error
 Line = dict[str, Any]
 
@@ -42,7 +43,7 @@ class Journal:
         `header` holds "input" and "provenance". Raises OutputError when another run has it, it
         cannot be written or is no journal, SettingsError when it was begun otherwise.
         """
-        self.path = output.with_name(f"{output.name}.journal.jsonl")
+        self.path = output.with_name(output.name + SUFFIX)
         self._lines: dict[int, int] = {}  # key -> place of its last line
         self._synced = time.monotonic()
         with ExitStack() as stack:

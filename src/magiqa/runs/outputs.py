@@ -15,7 +15,7 @@ from typing import Any
 from magiqa.errors import SettingsError, SourceError, nearest
 from magiqa.records import Failure, Score
 from magiqa.runs import manifests, parts, sinks
-from magiqa.runs.journal import Line
+from magiqa.runs.journal import SUFFIX, Line
 from magiqa.runs.sinks import Row
 from magiqa.settings import Settings
 
@@ -93,7 +93,7 @@ class Output:
 
     def _journal(self) -> Iterator[Line]:
         """What is whole in the journal: a run may be writing it."""
-        journal = self.path.with_name(f"{self.path.name}.journal.jsonl")
+        journal = self.path.with_name(self.path.name + SUFFIX)
         with suppress(FileNotFoundError), journal.open("rb") as file:
             for content in file:
                 with suppress(ValueError):

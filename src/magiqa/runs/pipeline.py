@@ -100,9 +100,11 @@ class Run:
             for path in self._paths:
                 if output.exists() and os.path.exists(path) and output.samefile(path):
                     raise OutputError(f"{output} - this is the input - name another file")
-            given = {"sources": self._paths, "column": column, "shard": list(shard)}
-            sources = given | {"keeps": self.keeps}
-            header = {"input": sources, "provenance": scorer.provenance}
+            sources = {"sources": self._paths, "column": column, "shard": list(shard)}
+            header = {
+                "input": sources | {"keeps": self.keeps},
+                "provenance": scorer.provenance,
+            }
             self._journal = Journal(output, header, restart)
 
     def __iter__(self) -> Iterator[Score | Failure]:

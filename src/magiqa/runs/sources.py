@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar, cast
 
 from magiqa.errors import MagiqaError, SourceError
 from magiqa.records import Failure, Item
-from magiqa.runs import containers, folders, manifests, places, stores
+from magiqa.runs import containers, folders, journal, manifests, places, stores
 
 Entry = TypeVar("Entry")
 
@@ -113,7 +113,7 @@ def _is_own(place: str, source: str) -> bool:
     """Whether a run wrote it, and it was not asked for by its name: a glob means others' lists."""
     if place == source or not manifests.is_manifest(place):
         return False
-    return place.endswith(".journal.jsonl") or os.path.exists(f"{place}.journal.jsonl")
+    return place.endswith(journal.SUFFIX) or os.path.exists(place + journal.SUFFIX)
 
 
 def _at(place: str, column: str | None) -> Iterator[Item | Failure | Archive]:
