@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -13,6 +11,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 import inputs
+from child import megabytes, printed
 from magiqa.runs.embeddings import INDEX, VIEWS_A_PART
 from report import Report
 
@@ -48,20 +47,13 @@ def main() -> None:
     for size, views in (("512x512, as AGIQA-3k", 10), ("1024x768, as KonIQ-10k", 36)):
         with tempfile.TemporaryDirectory(dir=inputs.FOLDER) as folder:
             _keep(Path(folder), views)
-            rounds = [_sweep(folder) for _ in range(ROUNDS)]
+            rounds = [printed(SWEEP, folder, inputs.checkpoint("RN50")) for _ in range(ROUNDS)]
         wall, processor, peak = (median(column) for column in zip(*rounds, strict=True))
         what = f"{views} views a picture ({size})"
         report.add(f"{what}, time", wall, "s", at_most=10 if views == 10 else None)
         report.add(f"{what}, processor time", processor, "s")
-        report.add(f"{what}, peak memory", peak, "MB", at_most=1000)
+        report.add(f"{what}, peak memory", megabytes(peak), "MB", at_most=1000)
     report.write()
-
-
-def _sweep(folder: str) -> tuple[float, float, float]:
-    command = [sys.executable, "-c", SWEEP, folder, str(inputs.checkpoint("RN50"))]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    wall, processor, kilobytes = map(float, done.stdout.split())
-    return wall, processor, kilobytes * 1024 / 1e6
 
 
 def _keep(folder: Path, views: int) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from magiqa.atomic import replacing, sweep
+from magiqa.atomic import check, replacing, sweep
+from magiqa.errors import OutputError
 
 
 def test_a_file_appears_whole(tmp_path: Path) -> None:
@@ -24,6 +25,21 @@ def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         (tmp_path / "gone").read_text()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_written_is_known_before(tmp_path: Path) -> None:
+    check(tmp_path / "new" / "file")
+    assert not list((tmp_path / "new").iterdir())
+    (tmp_path / "file").touch()
+    for path, text in (
+        (tmp_path, "this is a folder - name a file in it"),
+        (
+            tmp_path / "file" / "below",
+            r"cannot be written \(.+\) - name a file in a folder you may",
+        ),
+    ):
+        with pytest.raises(OutputError, match=f"^{re.escape(str(path))} - {text}"):
+            check(path)
 
 
 def test_what_killed_writers_left_is_swept(tmp_path: Path) -> None:

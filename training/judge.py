@@ -172,7 +172,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("weights", type=Path, help="nano.safetensors")
     parser.add_argument("pristine", type=Path, help="folder with a folder 'kodak' in it")
     parser.add_argument("--pictures", type=int, help="only so many held-out pictures")
-    parser.add_argument("--families", nargs="+", help="only these families of distortions")
+    parser.add_argument(
+        "--families", nargs="+", choices=sorted({kind.family for kind in KINDS.values()})
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, help="JSON file")
     return parser.parse_args()

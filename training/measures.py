@@ -6,15 +6,15 @@ import torch
 import torch.nn.functional as nn_f
 from torch import Tensor
 
+from distortions.pixels import TO_YCC
+
 FAINT = 0.0026  # of squared gradients: those under 0.05 hardly show
 SCALES = 3
-
-_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 
 
 def _ycc(views: Tensor) -> Tensor:
     """Views (N, 3, H, W) of bytes -> luma in 0..1 and two chroma planes about 0."""
-    matrix = torch.tensor(_YCC, device=views.device) / 255
+    matrix = torch.from_numpy(TO_YCC).to(views.device) / 255
     found: Tensor = matrix @ views.to(torch.float32).flatten(2)
     return found.view(-1, 3, *views.shape[2:])
 

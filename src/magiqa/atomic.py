@@ -9,6 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from magiqa.errors import OutputError
+
+
+def check(path: Path) -> None:
+    """Refuse what `replacing` could not write, before any work is done. Raises OutputError."""
+    if path.is_dir():
+        raise OutputError(f"{path} - this is a folder - name a file in it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise OutputError(
+            f"{path} - cannot be written ({error.strerror or error}) - name a file in a folder you "
+            f"may write to"
+        ) from error
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

@@ -35,15 +35,27 @@ def test_every_method_can_be_asked_of_whole_pictures(name: str) -> None:
         ("fixed-2", r"method - no 'fixed-2' - did you mean fixed-0\.8\?"),
         ("fixed-nan", r"method - no 'fixed-nan'"),
         ("whole", r"method - no 'whole' - choose from ma-clip, similarity, .*, clip-iqa-whole"),
-        ("no_such_module:f", r"'no_such_module:f' cannot be imported \(No module named"),
-        ("math:no_such", r"cannot be imported \(module 'math' has no attribute 'no_such'\)"),
-        (":f", r"':f' cannot be imported \(Empty module name\)"),
+        (
+            "no_such_module:f",
+            r"'no_such_module:f' cannot be imported \(ModuleNotFoundError: No module named",
+        ),
+        ("math:no_such", r"cannot be imported \(AttributeError: module 'math' has no attribute"),
+        (":f", r"':f' cannot be imported \(ValueError: Empty module name\)"),
         ("math:pi", r"'math:pi' is no function - give one of a picture's path"),
     ],
 )
 def test_what_is_no_method_is_told(name: str, text: str) -> None:
     with pytest.raises(SettingsError, match=text):
         find_method(name)
+
+
+def test_a_module_that_is_no_python_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "half_written.py").write_text("def f(:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SettingsError, match=r"'half_written:f' cannot be imported \(SyntaxError"):
+        find_method("half_written:f")
 
 
 def test_a_function_is_called_with_the_path(

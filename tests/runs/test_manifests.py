@@ -78,6 +78,16 @@ def test_paths_may_be_absolute_or_urls(folder: Path) -> None:
     ]
 
 
+def test_an_output_of_magiqa_names_pictures_as_its_run_was_given_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    own = write(folder / "deep/scores.csv", "source,error_kind\na.png,\n")
+    assert [each.source for each in listed(own)] == ["a.png"]
+    another = write(folder / "deep/list.csv", "source,label\nb c.png,\n")
+    assert [each.source for each in listed(another)] == [f"{folder}/deep/b c.png"]
+
+
 @pytest.mark.parametrize("name", ["path", "file_name", "image", "url"])
 def test_usual_columns_need_not_be_named(folder: Path, name: str) -> None:
     assert len(listed(write(folder / "list.csv", f"id,{name}\n1,a.png\n"))) == 1

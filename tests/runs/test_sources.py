@@ -166,6 +166,16 @@ def test_a_glob_passes_over_what_runs_wrote(tmp_path: Path) -> None:
     assert isinstance(nothing, Failure)
 
 
+def test_a_glob_passes_over_what_lies_beside_outputs_too(tmp_path: Path) -> None:
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    for name in ("rescored.csv", "deep/part-0.csv"):  # without journals
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("path\na.png\n")
+    for name in ("rescored.csv.meta.json", "deep/_magiqa.json"):
+        (tmp_path / name).write_text("{}\n")
+    assert [each.source for each in list_items([str(tmp_path / "**/*")])] == [f"{tmp_path}/a.png"]
+
+
 class Slow(io.BytesIO):
     """A pipe that gives a few bytes at a time."""
 

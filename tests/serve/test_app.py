@@ -39,7 +39,7 @@ def test_many_files_are_rows_in_their_order_with_the_offline_numbers(
         assert (row["views"], row["warnings"]) == (len(score.views), list(score.warnings))
 
 
-@pytest.mark.parametrize("kind", ["image/png", "application/octet-stream", "image/whatever"])
+@pytest.mark.parametrize("kind", ["image/png", "Application/Octet-Stream", "image/whatever"])
 def test_the_body_may_be_the_picture(client: httpx.Client, tiny: Scorer, kind: str) -> None:
     data = encoded(300, 400)
     answer = client.post("/v1/score", content=data, headers={"Content-Type": kind})

@@ -53,9 +53,17 @@ def test_digests_of_one_length_are_compared_all_of_them_in_constant_time(
         assert compared == [(hashlib.sha256(tried.encode()).digest(), each) for each in expected]
 
 
-@pytest.mark.parametrize("key", ["short", "fifteen-letters", "ümlauts-are-many", "tab\t" * 9])
-def test_keys_that_can_be_guessed_or_sent_wrongly_are_refused(key: str) -> None:
-    with pytest.raises(SettingsError, match=rf"^key 2 - got {len(key)} characters - give at least"):
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [
+        *(("short", "too short"), ("fifteen-letters", "too short")),
+        *(("ümlauts-are-many", "not printable ASCII"), ("tab\t" * 9, "not printable ASCII")),
+    ],
+)
+def test_keys_that_can_be_guessed_or_sent_wrongly_are_refused(key: str, wrong: str) -> None:
+    with pytest.raises(
+        SettingsError, match=rf"^key 2 - {wrong} \({len(key)} characters\) - give at"
+    ):
         Keys([KEY, key])
 
 
@@ -65,6 +73,8 @@ def test_keys_of_a_file(tmp_path: Path) -> None:
     keys = keys_of(file, "0.0.0.0", open_to_all=False)
     assert keys.admit(f"Bearer {KEY}".encode())
     assert keys.admit(f"Bearer {OTHER}".encode())
+    file.write_bytes(b"\xef\xbb\xbf" + KEY.encode())  # as some editors begin a text
+    assert keys_of(file, "0.0.0.0", open_to_all=False).admit(f"Bearer {KEY}".encode())
     assert not keys.admit(b"Bearer # who")
     assert not keys.admit(b"Bearer # and what for")
 

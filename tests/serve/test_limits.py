@@ -9,9 +9,11 @@ from magiqa.serve.limits import Limits
 
 
 @pytest.mark.parametrize("name", ["body", "files", "pixels", "concurrency", "queue", "seconds"])
-@pytest.mark.parametrize("value", [0, -1, float("nan")])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
 def test_a_limit_is_above_zero(name: str, value: Any) -> None:
-    with pytest.raises(SettingsError, match=f"^{name} - got {value} - give a number above 0$"):
+    with pytest.raises(
+        SettingsError, match=f"^{name} - got {value} - give a finite number above 0$"
+    ):
         Limits(**{name: value})
 
 

@@ -13,10 +13,10 @@ Bytes: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-_TO_YCC = np.array(
+TO_YCC = np.array(
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
 )
-_FROM_YCC = np.linalg.inv(_TO_YCC.astype(np.float64)).astype(np.float32)
+_FROM_YCC = np.linalg.inv(TO_YCC.astype(np.float64)).astype(np.float32)
 
 
 def to_unit(picture: Bytes) -> Floats:
@@ -31,7 +31,7 @@ def to_bytes(values: NDArray[Any]) -> Bytes:
 
 def to_ycc(values: Floats) -> Floats:
     """RGB in 0..1 -> luma in 0..1 and two chroma planes about 0."""
-    return values @ _TO_YCC.T
+    return values @ TO_YCC.T
 
 
 def from_ycc(values: Floats) -> Floats:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from magiqa import atomic
 from magiqa.cli import options, results, show
 from magiqa.cli.kept import Kept, Network
 from magiqa.errors import OutputError
@@ -78,6 +79,8 @@ def evaluate(
     """
     if output and output.suffix.lower() != ".json":
         raise OutputError(f"{output} - no output format {output.suffix!r} - name a .json file")
+    if output:
+        atomic.check(output)
     import numpy as np
 
     from magiqa.evaluate import datasets, embeddings, evaluation

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from magiqa import atomic
 from magiqa.errors import OutputError, SourceError
 
 
@@ -27,6 +28,7 @@ def fit(
     """
     if output.suffix.lower() != ".npz":
         raise OutputError(f"{output} - no model format {output.suffix!r} - name a .npz file")
+    atomic.check(output)
     from magiqa.evaluate.rivals import fit as fitting
     from magiqa.records import Failure
     from magiqa.runs.sources import list_items

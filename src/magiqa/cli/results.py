@@ -49,7 +49,6 @@ def warn(warning: str | None) -> None:
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write JSON, whole or not at all. Raises OutputError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
             part.write_text(
                 json.dumps(content, indent=1, default=dataclasses.asdict, allow_nan=False) + "\n"

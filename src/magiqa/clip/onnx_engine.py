@@ -245,9 +245,10 @@ def _image_graph(checkpoint: Checkpoint, positional_embedding: bool, whole: bool
         views = [1, 3, "H", "W"]
     model = ops.model({"views": views}, output, [views[0], architecture.embedding])
     try:
-        with replacing(folder / DATA) as part, part.open("wb") as file:
-            for values in weights.values():
-                file.write(np.ascontiguousarray(values).data)
+        if not (folder / DATA).exists():  # the other graph's, the same
+            with replacing(folder / DATA) as part, part.open("wb") as file:
+                for values in weights.values():
+                    file.write(np.ascontiguousarray(values).data)
         with replacing(graph) as part:  # last: a graph that is there is whole
             part.write_bytes(model.SerializeToString())
     except OSError as error:

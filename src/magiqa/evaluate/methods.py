@@ -96,10 +96,10 @@ def _function(name: str) -> Function:
     module, _, attribute = name.partition(":")
     try:
         found: Any = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # a module may raise anything while it is imported
         raise SettingsError(
-            f"method - {name!r} cannot be imported ({error}) - give module:function, of a module "
-            f"that is in this folder or installed"
+            f"method - {name!r} cannot be imported ({type(error).__name__}: {error}) - give "
+            f"module:function, of a module that is in this folder or installed"
         ) from error
     if not callable(found):
         raise SettingsError(f"method - {name!r} is no function - give one of a picture's path")

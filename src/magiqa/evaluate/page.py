@@ -45,9 +45,8 @@ def write(
     try:
         for name, text in files.items():
             path = output / name
-            path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as part:
-                part.write_text(text, encoding="utf-8", errors="backslashreplace")
+                part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
             written.append(path)
     except OSError as error:
         raise OutputError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import tempfile
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from magiqa import atomic
 from magiqa.atomic import replacing
 from magiqa.errors import MissingExtra, OutputError
 from magiqa.pictures.quality_map import ramp
@@ -52,13 +52,7 @@ def check(page: Path) -> None:
         raise OutputError(
             f"{page} - no report format {page.suffix or 'without a suffix'!r} - name it .html"
         )
-    if page.is_dir():
-        raise OutputError(f"{page} - this is a folder - name a file in it")
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=page.parent).close()
-    except OSError as error:
-        raise _unwritable(page, error) from error
+    atomic.check(page)
     _template()
 
 
@@ -97,7 +91,10 @@ def write_report(path: Path, page: Path, jobs: int = 1) -> Written:
                 file.writelines(pieces)
             size = part.stat().st_size
     except OSError as error:
-        raise _unwritable(page, error) from error
+        raise OutputError(
+            f"{page} - cannot be written ({error.strerror or error}) - free some space, or name a "
+            f"file in a folder you may write to"
+        ) from error
     drawn = sum(isinstance(each, bytes) for each in pictures.values())
     return Written(len(content.cues["score"]) + content.failed, drawn, size)
 
@@ -130,10 +127,3 @@ def _file(name: str) -> str:
 def _hash(text: str) -> str:
     """A text's name in a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _unwritable(page: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"{page} - cannot be written ({error.strerror or error}) - free some space, or name a file "
-        f"in a folder you may write to"
-    )

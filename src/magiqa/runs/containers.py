@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -70,8 +71,8 @@ def _tar_member(
         return _too_large(source)
     content = shard.extractfile(member)
     assert content is not None  # it is a file
-    folder, name = os.path.split(member.name)
-    return Item(source, content.read(), os.path.join(folder, name.partition(".")[0]), stamp)
+    folder, name = posixpath.split(member.name)
+    return Item(source, content.read(), posixpath.join(folder, name.partition(".")[0]), stamp)
 
 
 def zip_members(place: str) -> Iterator[Item | Failure]:

@@ -30,6 +30,8 @@ def is_manifest(place: str) -> bool:
 def rows(place: str, column: str | None) -> Iterator[Item | Failure]:
     """An item for each row, relative paths being relative to the manifest.
 
+    In an output of magiqa they are what the run was given, relative to the folder it ran in.
+
     The key is what the manifest says; the other columns are carried, as JSON can hold them. A row
     that names no picture is a Failure; SourceError for a manifest that cannot be read or has no
     such column.
@@ -41,7 +43,8 @@ def rows(place: str, column: str | None) -> Iterator[Item | Failure]:
             name = row.get(chosen)
             if isinstance(name, str) and name:
                 carried = {key: value for key, value in row.items() if key != chosen}
-                yield places.item(places.beside(place, name), name, carried)
+                ours = chosen == "source" and "error_kind" in row  # read as the run had read it
+                yield places.item(name if ours else places.beside(place, name), name, carried)
                 continue
             got = f"column {chosen!r} holds {reprlib.repr(name)}"
         else:

@@ -106,7 +106,7 @@ class Output:
             content = (parquet.read_metadata(self._files[0]).metadata or {}).get(b"magiqa", b"null")
             return json.loads(content)
         with suppress(FileNotFoundError):
-            return json.loads(self.path.with_name(f"{self.path.name}.meta.json").read_bytes())
+            return json.loads(self.path.with_name(self.path.name + sinks.ABOUT).read_bytes())
         return None
 
     def _foreign(self, why: str) -> SourceError:

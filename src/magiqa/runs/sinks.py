@@ -17,6 +17,7 @@ from magiqa.settings import PromptPair, pair_name
 Row: TypeAlias = dict[str, Any]
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
+ABOUT = ".meta.json"  # of an output's name: what its scores rest on
 ROWS_AT_ONCE = 10_000
 
 
@@ -96,7 +97,7 @@ def write(
                 with part.open("w", encoding="utf-8", errors="backslashreplace") as file:
                     file.writelines(json.dumps(each, ensure_ascii=False) + "\n" for each in rows())
         if suffix != ".parquet":
-            with replacing(path.with_name(f"{path.name}.meta.json")) as part:
+            with replacing(path.with_name(path.name + ABOUT)) as part:
                 part.write_text(json.dumps(provenance, indent=2) + "\n")
     except OSError as error:
         raise OutputError(

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar, cast
 
 from magiqa.errors import MagiqaError, SourceError
 from magiqa.records import Failure, Item
-from magiqa.runs import containers, folders, journal, manifests, places, stores
+from magiqa.runs import containers, folders, journal, manifests, parts, places, sinks, stores
 
 Entry = TypeVar("Entry")
 
@@ -111,9 +111,13 @@ def _expanded(source: str) -> Iterator[str | Failure]:
 
 def _is_own(place: str, source: str) -> bool:
     """Whether a run wrote it, and it was not asked for by its name: a glob means others' lists."""
-    if place == source or not manifests.is_manifest(place):
+    if place == source:
         return False
-    return place.endswith(journal.SUFFIX) or os.path.exists(place + journal.SUFFIX)
+    beside = [place + journal.SUFFIX, place + sinks.ABOUT]
+    beside.append(os.path.join(os.path.dirname(place), parts.RECORD))  # a cluster's
+    return place.endswith((journal.SUFFIX, sinks.ABOUT, parts.RECORD)) or (
+        manifests.is_manifest(place) and any(map(os.path.exists, beside))
+    )
 
 
 def _at(place: str, column: str | None) -> Iterator[Item | Failure | Archive]:

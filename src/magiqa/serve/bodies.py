@@ -21,8 +21,8 @@ async def pictures(request: Request, limits: Limits) -> list[Item]:
 
     Raises Problem 400, 413, 415, and ClientDisconnect.
     """
-    kind = request.headers.get("content-type", "")
-    encoding = request.headers.get("content-encoding", "identity")
+    kind = request.headers.get("content-type", "").lower()
+    encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
         raise Problem(415, f"content-encoding - got {encoding[:40]!r} - send the body as it is")
     length = request.headers.get("content-length", "0")

@@ -24,8 +24,9 @@ class Keys:
         """Raises SettingsError for a key that can be guessed."""
         for number, key in enumerate(keys, 1):
             if len(key) < SHORTEST or not key.isascii() or not key.isprintable():
+                wrong = "too short" if len(key) < SHORTEST else "not printable ASCII"
                 raise SettingsError(
-                    f"key {number} - got {len(key)} characters - give at least {SHORTEST} of "
+                    f"key {number} - {wrong} ({len(key)} characters) - give at least {SHORTEST} of "
                     f"printable ASCII, as `openssl rand -hex 16` makes them"
                 )
         self._digests = [hashlib.sha256(key.encode()).digest() for key in keys]
@@ -55,7 +56,7 @@ def keys_of(file: Path | None, host: str, open_to_all: bool) -> Keys:
         return Keys([])
     if file is not None:
         try:
-            lines = file.read_text().splitlines()
+            lines = file.read_text("utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
                 f"keys - {file} cannot be read ({getattr(error, 'strerror', error)}) - give a text "

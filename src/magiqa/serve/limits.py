@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 from magiqa.errors import SettingsError
@@ -32,8 +33,8 @@ class Limits:
         """Refuse what would serve nobody."""
         for field in fields(self):
             value = getattr(self, field.name)
-            if not value > 0:
-                raise SettingsError(f"{field.name} - got {value} - give a number above 0")
+            if not 0 < value < math.inf:
+                raise SettingsError(f"{field.name} - got {value} - give a finite number above 0")
         if self.files > self.queue:
             raise SettingsError(
                 f"queue - got {self.queue} for up to {self.files} files a request - let one "
