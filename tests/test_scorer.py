@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -181,12 +182,20 @@ def test_wrong_use_is_told(checkpoint: Path, tiny: Scorer) -> None:
         Scorer("RN50", weights=checkpoint)
     with pytest.raises(SettingsError, match=r"micro_batch - got 0 - give at least 1"):
         Scorer(weights=checkpoint, micro_batch=0)
+    with pytest.raises(SettingsError, match=r"threads - got -1 - give at least 1"):
+        Scorer(weights=checkpoint, threads=-1)
     with pytest.raises(SettingsError, match=r"on_error - got 'ignore' - give \"raise\" or"):
         tiny.score_many([], on_error="ignore")  # type: ignore[call-overload]
     with pytest.raises(
         PictureError, match=r"pictures - got one, photo\.jpg - give a list, or call"
     ):
         tiny.score_many("photo.jpg")
+    pixels = recipe.picture(9, 9, seed=0)
+    one: Any
+    for one in (pixels, torch.zeros(3, 9, 9), Image.fromarray(pixels), io.BytesIO(b"a\nb")):
+        with pytest.raises(PictureError, match=r"pictures - got one, picture 0 - give a list"):
+            tiny.score_many(one)
+    assert len(tiny.score_many(pixels[None])) == 1
     with pytest.raises(SettingsError, match=r"provider - CUDAExecutionProvider is not available"):
         Scorer(weights=checkpoint, provider="CUDAExecutionProvider")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from magiqa import PRESETS, Settings, SettingsError
@@ -19,7 +20,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"magnitude": "l3"}, r"magnitude - got 'l3' - choose from box-cox, l1, l2"),
     ({"magnitude": "l2"}, r"magnitude='l2' - got weight='adaptive' - the paper fuses only Box-Cox"),
     ({"weight": 1.5}, r"weight - got 1.5 - give a number in 0..1 or \"adaptive\""),
-    ({"weight": "fixed"}, r"weight - got 'fixed' - give a finite number"),
+    ({"weight": "fixed"}, r"weight - got 'fixed' - give a number in 0..1 or \"adaptive\""),
     ({"alpha": float("nan")}, r"alpha - got nan - give a finite number"),
     ({"box_cox_lambda": "0.5"}, r"box_cox_lambda - got '0.5' - give a finite number"),
     ({"coverage": "Full"}, r"coverage - got 'Full' - did you mean full\?"),
@@ -56,6 +57,8 @@ def test_equal_settings_have_one_fingerprint() -> None:
     spelled = Settings(prompts=list(map(list, PRESETS["ensemble"])), alpha=1, resize=[224, 224])  # type: ignore[arg-type]
     assert spelled.fingerprint == Settings(resize=(224, 224)).fingerprint
     assert hash(spelled) != hash(Settings())
+    counted = Settings(max_pixels=np.int64(5), alpha=np.float32(0.5), weight=np.float64(1))  # type: ignore[arg-type]
+    assert counted.fingerprint == Settings(max_pixels=5, alpha=0.5, weight=1.0).fingerprint
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from magiqa.errors import OutputError
 
 def check(path: Path) -> None:
     """Refuse what `replacing` could not write, before any work is done. Raises OutputError."""
-    if path.is_dir():
-        raise OutputError(f"{path} - this is a folder - name a file in it")
     try:
+        if path.is_dir():
+            raise OutputError(f"{path} - this is a folder - name a file in it")
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:

@@ -68,6 +68,8 @@ class Scorer:
         """
         if micro_batch is not None and micro_batch < 1:
             raise SettingsError(f"micro_batch - got {micro_batch} - give at least 1")
+        if threads is not None and threads < 1:
+            raise SettingsError(f"threads - got {threads} - give at least 1")
         _check_engine(engine, provider, device, dtype)
         self.settings = settings or Settings()
         checkpoint = open_checkpoint(backbone, weights)
@@ -129,7 +131,8 @@ class Scorer:
         With on_error="return" a picture that cannot be scored is a Failure in its place; with
         "raise" the first one raises its PictureError.
         """
-        if isinstance(pictures, str | os.PathLike | bytes):
+        alone = isinstance(pictures, str | os.PathLike | bytes) or hasattr(pictures, "read")
+        if alone or getattr(pictures, "ndim", None) in (2, 3) or not hasattr(pictures, "__iter__"):
             raise PictureError(
                 f"pictures - got one, {_name(pictures, 0)} - give a list, or call the scorer itself"
             )

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias, get_args
 
 from magiqa.errors import SettingsError, nearest
@@ -76,10 +77,10 @@ class Settings:
         for name in ("box_cox_lambda", "alpha", "base_similarity", "base_magnitude"):
             self._set(name, _finite(name, getattr(self, name)))
         if self.weight != "adaptive":
-            weight = _finite("weight", self.weight)
+            weight = math.nan if isinstance(self.weight, str) else _finite("weight", self.weight)
             if not 0.0 <= weight <= 1.0:
                 raise SettingsError(
-                    f'weight - got {weight:g} - give a number in 0..1 or "adaptive"'
+                    f'weight - got {self.weight!r} - give a number in 0..1 or "adaptive"'
                 )
             self._set("weight", weight)
         for name, allowed in (
@@ -139,15 +140,15 @@ def pair_name(pair: PromptPair) -> str:
 
 
 def _finite(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise SettingsError(f"{name} - got {value!r} - give a finite number")
     return float(value)
 
 
 def _count(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise SettingsError(f"{name} - got {value!r} - give a whole number of at least 1")
-    return value
+    return int(value)
 
 
 def _own_pairs(prompts: object) -> tuple[PromptPair, ...]:

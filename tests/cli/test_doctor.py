@@ -111,3 +111,6 @@ def test_a_hub_that_answers_is_told_without_its_password(
     found = doctor()
     assert "secret" not in found["all"]
     assert "HF_ENDPOINT" in found["environment"]
+    for broken in ("mirror.example/secret", "http://[secret"):
+        monkeypatch.setattr(constants, "ENDPOINT", broken)
+        assert doctor()["hub"].startswith("HF_ENDPOINT is no address of a server - give https://")

@@ -129,6 +129,8 @@ def test_a_large_picture_is_scaled_down_with_a_warning() -> None:
 
 def test_exactly_the_limit_is_not_scaled() -> None:
     assert read_data(Image.new("RGB", (1024, 768))).warnings == ("flat",)
+    # over it by one pixel, and brought to the size that it has
+    assert read_data(Image.fromarray(recipe.picture(887, 887, seed=0))).warnings == ()
 
 
 def test_arrays_are_resized_only_when_asked() -> None:
@@ -167,6 +169,7 @@ BAD: list[tuple[Any, str]] = [
     (torch.zeros(3, 8, 8, dtype=torch.bfloat16), r"it - got Tensor that is no array"),
     (Image.new("RGB", (0, 5)), r"it - 0x5, so it has no pixels - give one that has"),
     ({"a": 1}, r"got an array of shape \(\)"),
+    (io.BytesIO(b"a picture"), r"it - got an open file - give its path, or the bytes in it"),
 ]
 
 

@@ -128,8 +128,8 @@ def test_a_picture_over_the_time_limit_costs_itself() -> None:
     assert results.pop(4) == Failure(
         "endless",
         "PictureError",
-        "endless - is not decoded after 2 s - check the file and the disk it is on, or raise the "
-        "limit DecodePool(seconds=...)",
+        "endless - is not decoded after 2 s - check the file and the disk it is on, or trust "
+        "it: jobs=0 decodes without a limit",
     )
     assert described(results) == described(read(SMALL, jobs=0))
 
@@ -143,8 +143,8 @@ def test_a_picture_over_the_memory_limit_costs_itself() -> None:
     assert results.pop(4) == Failure(
         "bomb",
         "PictureError",
-        "bomb - takes more than 200 MiB to decode - scale it down, or raise the limit "
-        "DecodePool(memory=...)",
+        "bomb - takes more than 200 MiB to decode - scale it down, or trust it: "
+        "jobs=0 decodes without a limit",
     )
     assert described(results) == described(read(SMALL, jobs=0))
 

@@ -13,6 +13,7 @@ import pyarrow.parquet
 import pytest
 
 from magiqa import Failure, Item
+from magiqa.runs import manifests
 from magiqa.runs.sources import list_items
 
 ROWS: list[dict[str, Any]] = [
@@ -181,8 +182,11 @@ def test_what_is_no_parquet_file_is_a_failure(folder: Path, content: bytes) -> N
     assert text.endswith(") - give CSV, JSON Lines or Parquet")
 
 
-def test_a_cell_larger_than_csv_allows_is_a_failure(folder: Path) -> None:
-    path = write(folder / "list.csv", "path\n" + "x" * 200_000)
+def test_a_cell_may_be_long_but_not_endless(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(folder / "list.csv", "path,caption\na.png," + "x" * 200_000)
+    [item] = listed(path)
+    assert len(item.carried["caption"]) == 200_000
+    monkeypatch.setattr(manifests, "LONGEST", 100_000)
     assert "not a readable manifest (field larger than field limit" in failure(path)
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import recipe
 from magiqa import Item, Score, Scorer, SourceError
-from magiqa.runs import sinks
+from magiqa.runs import parts, sinks
 from magiqa.runs.outputs import Output, selected
 from magiqa.runs.pipeline import Run
 
@@ -51,6 +51,16 @@ def test_an_output_is_read_back_whatever_its_format(
     assert output.settings == tiny.settings
     assert output.sources == [str(tmp_path / "pictures")]
     assert output.has_journal
+
+
+def test_the_folder_that_one_is_in_has_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = sinks.columns(())
+    (tmp_path / "part-00000.csv").write_text(",".join(rows) + "\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(parts, "files", lambda _: [tmp_path / "part-00000.csv"])
+    assert Output(Path()).provenance == {}
 
 
 def test_without_a_journal_the_rest_is_there(scored: Scored, tmp_path: Path, tiny: Scorer) -> None:

@@ -71,3 +71,6 @@ def main() -> None:
     except MagiqaError as error:
         typer.echo(f"magiqa: {error}", err=True)
         sys.exit(2 if isinstance(error, SettingsError) else 3)
+    except PermissionError as error:  # a folder that may not be searched hides what is in it
+        typer.echo(f"magiqa: {error.filename} - {error.strerror} - check its permissions", err=True)
+        sys.exit(3)

@@ -92,9 +92,9 @@ def _runtimes() -> list[str]:
 
 
 def _cores() -> str:
-    # in a container or under taskset fewer are usable than there are
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{usable} usable of {os.cpu_count()}; unless told, a thread each"
+    from magiqa.clip.onnx_engine import available_cores
+
+    return f"{available_cores()} usable of {os.cpu_count()}; unless told, a thread each"
 
 
 def _cache() -> Iterator[tuple[str, str]]:
@@ -102,7 +102,7 @@ def _cache() -> Iterator[tuple[str, str]]:
 
     folder = cache_folder()
     yield "cache", f"{folder}, {_writable(folder)}"
-    for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
+    for entry in sorted(folder.iterdir()) if os.access(folder, os.R_OK | os.X_OK) else []:
         files = [file for file in [entry, *entry.rglob("*")] if file.is_file()]
         size = sum(file.stat().st_size for file in files) / 1e6
         yield (
@@ -138,7 +138,12 @@ def _hub() -> str:
         from huggingface_hub import constants
     except ImportError as error:
         return f"huggingface_hub does not load ({error})"
-    host = urlsplit(constants.ENDPOINT).hostname
+    try:
+        host = urlsplit(constants.ENDPOINT).hostname
+    except ValueError:
+        host = None
+    if host is None:
+        return "HF_ENDPOINT is no address of a server - give https:// and its name"
     if constants.HF_HUB_OFFLINE:
         return f"{host} not asked, HF_HUB_OFFLINE is set"
     try:

@@ -111,7 +111,7 @@ def line(result: Score | Failure) -> str:
 
 def printable(text: str) -> str:
     """Text without control characters, and writable whatever bytes a file's name is made of."""
-    return re.sub(r"[\x00-\x1f\x7f]+", " ", text).encode(errors="backslashreplace").decode()
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text).encode(errors="backslashreplace").decode()
 
 
 def brief(result: Score | Failure) -> Score | Failure:

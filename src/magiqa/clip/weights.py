@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -49,8 +50,9 @@ class Checkpoint:
         stat = self.path.stat()
         identity = f"{self.path.resolve()}\n{stat.st_size}\n{stat.st_mtime_ns}"
         memory = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(identity)).hexdigest()[:32]
-        if memory.exists() and len(known := memory.read_text()) == 64:
-            return known
+        with suppress(OSError):
+            if len(known := memory.read_text()) == 64:
+                return known
         found = self.digest()
         remember(memory, found.encode())
         return found

@@ -67,7 +67,7 @@ def _read(item: Item, settings: Settings) -> Picture:
     size, notes = settings.resize, []
     if size is None and encoded and settings.protocol == "photo":
         size = _within(settings.max_pixels, width, height)
-        notes = ["downscaled"] if size else []
+        notes = ["downscaled"] if size not in (None, (width, height)) else []
     if size is not None and size != (width, height):
         pixels = _resized(pixels, size)
     return Picture(item.source, pixels, width, height, (*notes, *warning.of_pixels(pixels)))
@@ -132,7 +132,7 @@ def _open(source: str, file: IO[bytes]) -> Image.Image:
         from pillow_heif import HeifImageFile  # its opener need not be registered for everyone
     except ImportError:
         raise PictureError(
-            f"{source} - a HEIC picture, which takes pillow-heif - pip install magiqa[files]"
+            f"{source} - a HEIC picture, which takes pillow-heif - pip install 'magiqa[files]'"
         ) from None
     file.seek(0)
     image: Image.Image = HeifImageFile(file)  # type: ignore[no-untyped-call]
@@ -143,7 +143,7 @@ def _pixels(source: str, image: Image.Image, settings: Settings) -> Pixels:
     if image.width * image.height > settings.max_decode_pixels:
         raise PictureError(
             f"{source} - {image.width}x{image.height} is over the limit on decoding - scale it "
-            f"down, or raise Settings.max_decode_pixels if you trust the file"
+            f"down, or in Python raise Settings.max_decode_pixels if you trust the file"
         )
     if 0 in image.size:
         raise PictureError(
@@ -249,6 +249,8 @@ def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 
 def _from_array(source: str, data: Any) -> Pixels:
     """(H, W, 3) uint8, or float32 in 0..255, of an array or tensor."""
+    if hasattr(data, "read"):
+        raise PictureError(f"{source} - got an open file - give its path, or the bytes in it")
     tensor = hasattr(data, "detach")  # torch's, without importing it
     try:
         array = np.asarray(data.detach().cpu() if tensor else data)

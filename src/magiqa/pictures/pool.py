@@ -165,7 +165,7 @@ class DecodePool:
             self._end(worker)
             text = (
                 f"is not decoded after {self._seconds:g} s - check the file and the disk it is on, "
-                f"or raise the limit DecodePool(seconds=...)"
+                f"or trust it: jobs=0 decodes without a limit"
             )
         except (EOFError, OSError):
             text = (

@@ -50,6 +50,8 @@ def window_values(score: Score, cue: Cue) -> list[float]:
     """What each window contributes, in the order of the views. Raises as `quality_map`."""
     if cue not in get_args(Cue):
         raise SettingsError(f"cue - got {cue!r} - {nearest(str(cue), get_args(Cue))}")
+    if not score.views:
+        raise PictureError(f"{score.source} - was scored without views - score the picture itself")
     *windows, whole = score.views
     if len(windows) < 2:
         width, height = whole.box[2:]

@@ -68,7 +68,7 @@ def _reply(item: Item, settings: Settings, memory: int, file: int) -> bytes:
         if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
             text = (
                 f"{item.source} - takes more than {memory / 2**20:.0f} MiB to decode - scale it "
-                f"down, or raise the limit DecodePool(memory=...)"
+                f"down, or trust it: jobs=0 decodes without a limit"
             )
         elif isinstance(error, PictureError):
             text = str(error)

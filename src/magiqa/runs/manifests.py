@@ -20,6 +20,8 @@ COLUMNS = (
 )
 """Looked for in this order when no column is named."""
 ROWS_AT_ONCE = 1024
+LONGEST = 1 << 26
+"""Letters of a cell: captions and data URLs are long, a quote that nobody closed has no end."""
 
 
 def is_manifest(place: str) -> bool:
@@ -68,6 +70,7 @@ def _column(place: str, column: str | None, row: Mapping[str, Any]) -> str:
 def records(place: str) -> Iterator[Any]:
     """Rows as mappings, and lines that are no JSON object as they are."""
     kind = places.ending(place).rpartition(".")[2]
+    csv.field_size_limit(LONGEST)
     try:
         with places.seekable(place) if places.is_url(place) else places.stream(place) as file:
             if kind == "parquet":

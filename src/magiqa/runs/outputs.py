@@ -93,8 +93,7 @@ class Output:
 
     def _journal(self) -> Iterator[Line]:
         """What is whole in the journal: a run may be writing it."""
-        journal = self.path.with_name(self.path.name + SUFFIX)
-        with suppress(FileNotFoundError), journal.open("rb") as file:
+        with suppress(FileNotFoundError), self._beside(SUFFIX).open("rb") as file:
             for content in file:
                 with suppress(ValueError):
                     yield json.loads(content)
@@ -106,8 +105,12 @@ class Output:
             content = (parquet.read_metadata(self._files[0]).metadata or {}).get(b"magiqa", b"null")
             return json.loads(content)
         with suppress(FileNotFoundError):
-            return json.loads(self.path.with_name(self.path.name + sinks.ABOUT).read_bytes())
+            return json.loads(self._beside(sinks.ABOUT).read_bytes())
         return None
+
+    def _beside(self, suffix: str) -> Path:
+        path = self.path.absolute()  # "." has no name
+        return path.with_name(path.name + suffix)
 
     def _foreign(self, why: str) -> SourceError:
         return SourceError(
