@@ -28,7 +28,7 @@ STEPS = (  # severity of the worse ones: over the whole range, or its upper half
 )
 DRAWN = 0.06  # share of ladders of drawings, not photographs
 THUMBNAILS = 0.25  # share of ladders that see a larger picture's thumbnail
-OTHERS = ((160, 56), (224, 28))  # views of the medley a batch: side and count
+OTHERS = ((160, 40), (224, 20))  # views of the medley a batch: side and count
 
 
 class Batch(NamedTuple):

@@ -3,9 +3,6 @@
 What a ladder cannot teach is how natural a picture is that nobody knows the history of. NIQE
 (Mittal et al. 2012) says it of anything, so anything can be asked: photographs, artwork, drawings,
 texture; enlarged or reduced, spoiled or blended. Drawn once a run and kept in files.
-
-NIQE of twelve blocks depends on where they lie: of a picture and of the same less 24 rows and
-columns it agrees at .66 (SRCC, NIQE 3 to 6). Of blocks that overlap by half, at .96.
 """
 
 from __future__ import annotations
@@ -26,18 +23,15 @@ from distortions import distort, mixture
 from distortions.pixels import Bytes
 from magiqa.atomic import replacing
 from magiqa.errors import PictureError
-from magiqa.evaluate.rivals import niqe
-from magiqa.evaluate.rivals.models import read_niqe
+from magiqa.evaluate.rivals.niqe import Niqe
 
-SHORT, LONG = 288, 384  # sides of a picture: twelve of NIQE's blocks side by side
-GRIDS = tuple((top, left) for top in (0, niqe.SIDE // 2) for left in (0, niqe.SIDE // 2))
+SHORT, LONG = 288, 384  # sides of a picture: twelve of NIQE's blocks
 UPRIGHT = 0.35  # share of pictures that are higher than wide
 TEXTURE, DRAWING, GARBAGE, ARTWORK = 0.03, 0.04, 0.02, 0.14  # shares; the rest are photographs
 REDUCED, ENLARGED = (1.0, 1.9), (0.3, 1.0)  # source pixels a pixel, at most: many are small
 BLENDED = 0.12  # share of pictures that are two
 THUMBNAILS = 0.2  # share of views that show the whole picture
 BEST, WORST = 2.2, 22.0  # NIQE of the best and of what is no better than garbage
-MODEL = read_niqe(None)  # fitted on BSDS500
 FILTERS = (Image.Resampling.LANCZOS, Image.Resampling.BICUBIC, Image.Resampling.BILINEAR)
 
 
@@ -73,9 +67,9 @@ class Medley(NamedTuple):
         return np.ascontiguousarray(found[:, ::-1] if rng.random() < 0.5 else found)
 
 
-def natural(unnatural: NDArray[np.float64]) -> NDArray[np.float32]:
-    """NIQE (N,), lower is better, as a target: 1 to 0, even in its logarithm."""
-    share = np.log(np.maximum(unnatural, 1e-3) / BEST) / np.log(WORST / BEST)
+def natural(niqe: NDArray[np.float64]) -> NDArray[np.float32]:
+    """NIQE, lower is better, as a target: 1 to 0, even in its logarithm."""
+    share = np.log(np.maximum(niqe, 1e-3) / BEST) / np.log(WORST / BEST)
     found: NDArray[np.float32] = np.clip(1 - share, 0, 1).astype(np.float32)
     return found
 
@@ -90,19 +84,19 @@ def drawn(folder: Path, source: Source, seed: int, count: int, workers: int = 0)
         folder.mkdir(exist_ok=True)
         kept = np.lib.format.open_memmap(pixels, "w+", np.uint8, (count, SHORT, LONG, 3))
         loader: DataLoader[tuple[Tensor, float]] = DataLoader(
-            _Pictures(source, seed),  # type: ignore[arg-type]
+            _Pictures(source, seed, Niqe()),  # type: ignore[arg-type]
             sampler=range(count),
             batch_size=None,
             num_workers=workers,
         )
-        values, upright = [], []
+        niqe, upright = [], []
         for number, (picture, value) in enumerate(loader):
             upright.append(picture.shape[0] > picture.shape[1])
             kept[number] = picture.transpose(0, 1) if upright[-1] else picture
-            values.append(value)
+            niqe.append(value)
         kept.flush()
         with replacing(notes) as part, part.open("wb") as file:
-            np.savez(file, niqe=values, upright=upright, seed=seed)
+            np.savez(file, niqe=niqe, upright=upright, seed=seed)
     with np.load(notes) as known:
         if (int(known["seed"]), len(known["niqe"])) != (seed, count):
             raise SystemExit(
@@ -121,15 +115,6 @@ def picture(source: Source, rng: np.random.Generator) -> Bytes:
         found = blend(found, _spoiled(_base(source, width, height, rng), rng), rng)
         found = _spoiled(found, rng) if rng.random() < 0.5 else found
     return np.array(found)  # one that may be written to, as torch asks
-
-
-def overlapping_niqe(picture: Bytes) -> float:
-    """NIQE of a picture whose blocks overlap by half; infinite where hardly a block varies."""
-    grids = [niqe.features(np.ascontiguousarray(picture[top:, left:]))[0] for top, left in GRIDS]
-    try:
-        return niqe.distance(MODEL, np.concatenate(grids))
-    except PictureError:
-        return np.inf
 
 
 def texture(width: int, height: int, rng: np.random.Generator) -> Bytes:
@@ -165,10 +150,14 @@ class _Pictures:
 
     source: Source
     seed: int
+    niqe: Niqe
 
     def __getitem__(self, number: int) -> tuple[Bytes, float]:
         found = picture(self.source, np.random.default_rng((self.seed, number, 1)))
-        return found, overlapping_niqe(found)
+        try:
+            return found, self.niqe(found)
+        except PictureError:  # hardly a block in which anything varies
+            return found, np.inf
 
 
 def _base(source: Source, width: int, height: int, rng: np.random.Generator) -> Bytes:

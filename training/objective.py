@@ -17,6 +17,7 @@ SETTINGS = Settings()  # the paper's fusion constants
 MAGNITUDE_RANGE = (0.25, 1.0)  # the magnitude cue's targets: it is fused with a similarity in 0..1
 SOFTNESS = 0.05  # of a rank: this much difference between two scores is clear
 APART = 0.01  # of a step: two targets or severities nearer than this have no order
+SIMILAR = 0.5  # weight of the medley's order by NIQE in the similarity, the magnitude's is 1
 WEIGHTS = {
     "attributes": 2.0,
     "ranks": 1.0,
@@ -69,8 +70,8 @@ def loss(F: Tensor, medley: Tensor, anchors: Tensor, logit_scale: Any, batch: Ba
     magnitude = nn_f.smooth_l1_loss(others.magnitude, aim, beta=0.1)
     nothing = cues.magnitude[-GARBAGE:]
     empty = nn_f.smooth_l1_loss(nothing, torch.full_like(nothing, low), beta=0.1)
-    both = (others.magnitude, others.similarity)
-    order = sum((1 - correlation(cue, batch.natural) for cue in both), F.new_zeros(()))
+    order = 1 - correlation(others.magnitude, batch.natural)
+    order = order + SIMILAR * (1 - correlation(others.similarity, batch.natural))
     total = (
         quality
         + WEIGHTS["attributes"] * attributes

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from skimage import data
 
 import medley
 import pristine
 import recipe
-from distortions.pixels import Bytes
 from magiqa.evaluate.rivals.niqe import Niqe
 from medley import LONG, SHORT, Source
 
@@ -31,23 +28,10 @@ def test_a_medley_is_drawn_once_and_read_again(tmp_path: Path) -> None:
     for number in range(8):
         picture = first.picture(number)
         assert picture.shape == ((LONG, SHORT, 3) if first.upright[number] else (SHORT, LONG, 3))
-        expected = medley.natural(np.array([medley.overlapping_niqe(picture)]))
+        expected = medley.natural(np.array([Niqe()(np.ascontiguousarray(picture))]))
         assert first.natural[number] == pytest.approx(expected[0])
     with pytest.raises(SystemExit, match="8 pictures of seed 2, asked for 9 of seed 3 - give"):
         medley.drawn(tmp_path / "medley", SOURCE, seed=3, count=9)
-
-
-def test_overlapping_blocks_make_niqe_steadier() -> None:
-    def unsteady(niqe: Callable[[Bytes], float]) -> float:
-        found = []
-        for name in ("astronaut", "coffee", "chelsea", "rocket"):
-            photograph = getattr(data, name)()[:SHORT, :LONG]
-            shifted = (photograph[24:, 24:].copy(), photograph[:-24, :-24].copy())
-            found += [abs(np.log(niqe(other) / niqe(photograph.copy()))) for other in shifted]
-        return float(np.mean(found))
-
-    assert unsteady(medley.overlapping_niqe) < unsteady(Niqe()) / 2  # .096 and .222
-    assert medley.overlapping_niqe(np.full((SHORT, LONG, 3), 9, np.uint8)) == np.inf
 
 
 def test_pictures_stand_and_lie_and_are_no_two_alike() -> None:

@@ -38,7 +38,7 @@ def test_niqe(files: list[Path], tmp_path: Path) -> None:
     }
     expected = fit_niqe(sharp_features(recipe.picture(480, 480, seed)) for seed in range(5))
     metric = Niqe(out)
-    assert metric.model.covariance.tolist() == expected.covariance.tolist()
+    assert metric._model.covariance.tolist() == expected.covariance.tolist()
     # what it was fitted on is nearer to it than noise
     noise = np.random.default_rng(0).integers(256, size=(480, 480, 3)).astype(np.uint8)
     assert metric(recipe.picture(480, 480, seed=0)) < metric(noise)

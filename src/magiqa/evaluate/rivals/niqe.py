@@ -32,7 +32,7 @@ class Niqe:
 
     def __init__(self, path: Path | None = None) -> None:
         """Raises SettingsError for a file that is no such model."""
-        self.model = read_niqe(path)
+        self._model = read_niqe(path)
 
     def __call__(self, picture: NDArray[np.uint8]) -> float:
         """NIQE of an RGB picture (H, W, 3), 0 and up, lower is better.
@@ -40,23 +40,16 @@ class Niqe:
         PictureError: not an (H, W, 3) array of uint8, fewer than two blocks of 96x96, or fewer than
         two in which anything varies.
         """
-        return distance(self.model, features(picture)[0])
-
-
-def distance(model: Statistics, found: Values) -> float:
-    """NIQE of the blocks' features (blocks, 36): Mahalanobis, by both covariances' mean.
-
-    PictureError: fewer than two blocks in which anything varies.
-    """
-    whole = found[~np.isnan(found).any(axis=1)]
-    if len(whole) < 2:
-        raise PictureError(
-            f"picture - {len(whole)} of its {len(found)} blocks have texture, NIQE compares at "
-            f"least 2 - leave out pictures that are flat"
-        )
-    covariance = (model.covariance + np.cov(whole, rowvar=False)) / 2
-    apart = model.mean - np.nanmean(found, axis=0)
-    return float(np.sqrt(max(apart @ inverse(covariance) @ apart, 0)))
+        found, _ = features(picture)
+        whole = found[~np.isnan(found).any(axis=1)]
+        if len(whole) < 2:
+            raise PictureError(
+                f"picture - {len(whole)} of its {len(found)} blocks have texture, NIQE compares at "
+                f"least 2 - leave out pictures that are flat"
+            )
+        covariance = (self._model.covariance + np.cov(whole, rowvar=False)) / 2
+        apart = self._model.mean - np.nanmean(found, axis=0)
+        return float(np.sqrt(max(apart @ inverse(covariance) @ apart, 0)))
 
 
 def fit_niqe(sharp: Iterable[Values]) -> Statistics:
