@@ -535,7 +535,7 @@ def test_heic_with_alpha_and_profile() -> None:
 def test_heic_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     data = heic(PATTERN)
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    text = r"it - a HEIC picture, which takes pillow-heif - pip install magiqa\[files\]"
+    text = r"it - a HEIC picture, which takes pillow-heif - pip install 'magiqa\[files\]'"
     with pytest.raises(PictureError, match=text):
         pixels_of(data, PHOTO)
 
