@@ -76,7 +76,7 @@ def tiff(
 SIDE = 64
 UNKNOWN = "not a picture in a format Pillow knows and magiqa reads - give"
 DAMAGED = r"cannot be decoded \(.+\) - the file is damaged or cut short: fetch it again"
-LARGE = "over (the|Pillow's own) limit on decoding - scale it down, or (in Python )?raise"
+LARGE = "over (the|Pillow's own) limit on decoding - scale it down, or( in Python)? raise"
 CUT = f"{UNKNOWN}|{DAMAGED}"
 
 Outcome = str | tuple[int, int]

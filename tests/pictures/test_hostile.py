@@ -59,7 +59,7 @@ def test_the_hostile_folder(tmp_path: Path) -> None:
     assert len(rows) == 2 * len(folder)
     wrong = [row for row in rows if not as_expected(row[0], row[2], folder[row[0]][1])]
     assert wrong == []
-    assert [row for row in rows if row[3] > 10] == []  # seconds of a processor, 1.4 on a quiet one
+    assert [row for row in rows if row[3] > 3] == []  # seconds of a processor
     assert peak < 500  # MiB, in a process that may have 2048
 
 

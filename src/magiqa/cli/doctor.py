@@ -102,7 +102,8 @@ def _cache() -> Iterator[tuple[str, str]]:
 
     folder = cache_folder()
     yield "cache", f"{folder}, {_writable(folder)}"
-    for entry in sorted(folder.iterdir()) if os.access(folder, os.R_OK | os.X_OK) else []:
+    listed = os.path.isdir(folder) and os.access(folder, os.R_OK | os.X_OK)
+    for entry in sorted(folder.iterdir()) if listed else []:
         files = [file for file in [entry, *entry.rglob("*")] if file.is_file()]
         size = sum(file.stat().st_size for file in files) / 1e6
         yield (

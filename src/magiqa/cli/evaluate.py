@@ -77,9 +77,9 @@ def evaluate(
     Exit code: 0 all well, 1 a picture or a method failed, 2 wrong usage,
     3 nothing could start.
     """
-    if output and output.suffix.lower() != ".json":
-        raise OutputError(f"{output} - no output format {output.suffix!r} - name a .json file")
     if output:
+        if output.suffix.lower() != ".json":
+            raise OutputError(f"{output} - no output format {output.suffix!r} - name a .json file")
         atomic.check(output)
     import numpy as np
 
